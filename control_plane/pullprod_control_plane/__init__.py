@@ -1,0 +1,1 @@
+"""The pullprod control plane: keeps versions and pointers, and makes the edge show what the ledger says."""
