@@ -1,0 +1,95 @@
+"""How a version's files fall into 64 segments, and what a segment is called."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .json import canonical
+
+if TYPE_CHECKING:
+    from .manifests import File
+
+COUNT = 64
+DIGEST_LENGTH = 8
+
+# https://datatracker.ietf.org/doc/html/draft-eastlake-fnv: offset basis and prime for 32 bits.
+_FNV_OFFSET = 0x811C9DC5
+_FNV_PRIME = 0x01000193
+
+IMMUTABLE = "immutable"
+REVALIDATE = "revalidate"
+_FINGERPRINT = re.compile(r"[.\-_]([0-9a-f]{8,64}|(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Za-z])[A-Za-z0-9_-]{8})\.")
+
+
+def segment_of(path: str) -> int:
+    """Return the segment, 0 to 63, of a path: 32-bit FNV-1a of its UTF-8 bytes, modulo 64."""
+    value = _FNV_OFFSET
+    for byte in path.encode():
+        value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFF
+    return value % COUNT
+
+
+def cache_class(path: str, content_type: str) -> str:
+    """Return how long a browser may keep a file: fingerprinted names for ever, all else is revalidated.
+
+    Pages are never immutable, whatever their name: a document must follow its pointer.
+    """
+    name = path.rpartition("/")[2]
+    page = content_type.startswith("text/html")
+    return IMMUTABLE if not page and _FINGERPRINT.search(name) else REVALIDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The files of one version that share a segment number; `files` are in path order."""
+
+    number: int
+    files: tuple[File, ...]
+    salt: int = 0
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256, as 64 hex digits, of the canonical list of the files."""
+        listed = [[f.path, f.sha256, f.type, cache_class(f.path, f.type)] for f in self.files]
+        return hashlib.sha256(canonical([*listed, self.salt] if self.salt else listed)).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Return the name under which the segment is stored: 8 characters of base64url."""
+        return base64.urlsafe_b64encode(bytes.fromhex(self.sha256))[:DIGEST_LENGTH].decode()
+
+
+EMPTY = Segment(0, ()).digest
+
+
+def split(files: Iterable[File]) -> tuple[Segment, ...]:
+    """Return the 64 segments of `files`, in order of their number."""
+    groups: list[list[File]] = [[] for _ in range(COUNT)]
+    for file in sorted(files, key=lambda f: f.path):
+        groups[segment_of(file.path)].append(file)
+    return tuple(Segment(number, tuple(group)) for number, group in enumerate(groups))
+
+
+def join(digests: Sequence[str]) -> str:
+    """Return 64 digests as the one string of 512 characters that a route carries."""
+    return "".join(digests)
+
+
+def unjoin(text: str) -> tuple[str, ...]:
+    """Return the 64 digests of a joined string, in order of their segment number."""
+    return tuple(text[at : at + DIGEST_LENGTH] for at in range(0, len(text), DIGEST_LENGTH))
+
+
+def object_key(app: str, digest: str, path: str) -> str:
+    """Return the key under which the file at `path` of a segment is stored."""
+    return f"{app}/s/{digest}/{path}"
+
+
+def prefix(app: str, digest: str) -> str:
+    """Return the prefix that the keys of a segment's files, and no others, share."""
+    return f"{app}/s/{digest}/"
