@@ -1,0 +1,84 @@
+"""Who may do what: roles, the calls that each may make, and what a token is limited to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from .errors import Forbidden
+
+
+class Role(str, Enum):
+    """What a token is for; each role may do what the one before may."""
+
+    VIEWER = "viewer"
+    PUBLISHER = "publisher"
+    RELEASER = "releaser"
+    ADMIN = "admin"
+
+
+class Call(Enum):
+    """What is asked of the control plane."""
+
+    LOOK = "look"
+    PUBLISH = "publish"
+    MOVE = "move a pointer"
+    HOLD = "hold a pointer"
+    OVERRIDE_HOLD = "override a hold"
+    REVOKE = "revoke a version"
+    PRUNE = "prune"
+    CONFIGURE = "configure an app"
+    TOKENS = "manage tokens"
+
+
+LEAST_ROLE: Mapping[Call, Role] = {
+    Call.LOOK: Role.VIEWER,
+    Call.PUBLISH: Role.PUBLISHER,
+    Call.MOVE: Role.RELEASER,
+    Call.HOLD: Role.RELEASER,
+    Call.OVERRIDE_HOLD: Role.ADMIN,
+    Call.REVOKE: Role.ADMIN,
+    Call.PRUNE: Role.ADMIN,
+    Call.CONFIGURE: Role.ADMIN,
+    Call.TOKENS: Role.ADMIN,
+}
+_RANK = {role: rank for rank, role in enumerate(Role)}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is recorded of an API token; never the token itself. Empty `apps` or `pointers` mean all of them."""
+
+    id: str
+    name: str
+    role: Role
+    apps: tuple[str, ...]
+    pointers: tuple[str, ...]
+    created_at: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+    @property
+    def principal(self) -> str:
+        """Return the name under which what the token does is recorded."""
+        return f"token:{self.name}"
+
+
+def require(token: Token, call: Call, app: str | None = None, pointer: str | None = None) -> None:
+    """Raise Forbidden unless `token` covers `call` on this app and pointer; None means that none is concerned.
+
+    A token that is limited to some apps may not make calls that concern all of them.
+    """
+    if _RANK[token.role] < _RANK[LEAST_ROLE[call]]:
+        raise Forbidden(
+            f"The token {token.name!r} is a {token.role.value}; to {call.value} takes a {LEAST_ROLE[call].value}.",
+            role=token.role.value,
+            needed=LEAST_ROLE[call].value,
+        )
+    if token.apps and app not in token.apps:
+        raise Forbidden(f"The token {token.name!r} is for {', '.join(token.apps)} only.", apps=list(token.apps))
+    if token.pointers and pointer is not None and pointer not in token.pointers and call is not Call.LOOK:
+        raise Forbidden(
+            f"The token {token.name!r} may move {', '.join(token.pointers)} only.", pointers=list(token.pointers)
+        )

@@ -1,0 +1,194 @@
+"""What the application needs of the world outside. Each port has a local adapter; others join them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from .domain.json import Json
+from .domain.routes import Route
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Where an item stands: a partition that is read as a whole, and an order within it."""
+
+    partition: str
+    sort: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What stands under a key; `revision` counts its writes from 1."""
+
+    key: Key
+    revision: int
+    body: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write `body` if the item is still at revision `expected`; 0 means that it must not exist."""
+
+    key: Key
+    body: Mapping[str, Json]
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the item if it is still at revision `expected`."""
+
+    key: Key
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Change nothing, but let nothing else happen either unless the item is still at revision `expected`."""
+
+    key: Key
+    expected: int
+
+
+Change = Put | Delete | Check
+MAX_CHANGES = 100
+
+
+class Lost(Exception):  # noqa: N818 - not a failure: the answer of a compare-and-swap.
+    """A commit whose expectation did not hold. Nothing was changed; `key` is the first that differed."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(f"{key.partition} {key.sort} has changed")
+        self.key = key
+
+
+class Ledger(Protocol):
+    """The durable truth. Reads see every commit that was answered before them."""
+
+    def read(self, keys: Sequence[Key]) -> list[Item | None]:
+        """Return the items under `keys`, in their order, None for those that do not exist."""
+        ...
+
+    def scan(
+        self,
+        partition: str,
+        *,
+        prefix: str = "",
+        newest_first: bool = False,
+        after: str | None = None,
+        limit: int = 1_000,
+    ) -> list[Item]:
+        """Return at most `limit` items of a partition whose sort key has the prefix, in order, beyond `after`."""
+        ...
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Make all changes, at most 100 on different keys, or none; durable when it returns.
+
+        Raises:
+            Lost: an expectation did not hold.
+            StorageFull: there is no room.
+            Busy: others kept the ledger for longer than it waits.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as it must stand in the store: key, size in bytes, SHA-256 in hex, and the headers it is served with."""
+
+    key: str
+    size: int
+    sha256: str
+    content_type: str
+    cache_control: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Leave to send one object's bytes: an HTTP PUT to `url` with exactly these headers."""
+
+    object: StoredObject
+    url: str
+    headers: Mapping[str, str]
+
+
+class Store(Protocol):
+    """Where bytes lie. Objects never change; other bytes than those announced are refused on the way in."""
+
+    def write(self, obj: StoredObject, body: bytes) -> None:
+        """Put a small object whole, replacing one of the same key; StorageFull if there is no room."""
+        ...
+
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None if it is not there."""
+        ...
+
+    def place(self, objects: Sequence[StoredObject]) -> list[Upload]:
+        """Make objects present from bytes that the store already has; return leave to send the rest, each content once."""
+        ...
+
+    def missing(self, objects: Sequence[StoredObject]) -> list[StoredObject]:
+        """Return those objects that are not present with their size and digest."""
+        ...
+
+    def damaged(self, objects: Iterable[StoredObject]) -> list[StoredObject]:
+        """Read every byte of `objects` and return those that are absent or are not what their digest says."""
+        ...
+
+    def delete(self, prefix: str) -> None:
+        """Remove every object whose key starts with `prefix`; none left over, no other touched."""
+        ...
+
+
+class Edge(Protocol):
+    """What viewers are shown."""
+
+    def show(self, routes: Sequence[Route]) -> None:
+        """Write all records at once, except those whose owner already shows a higher fence under that key."""
+        ...
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take records away; keys that have none are no error."""
+        ...
+
+    def records(self, keys: Sequence[str]) -> list[str | None]:
+        """Return the records under `keys`, in their order, None where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an address answered: HTTP status (0: nothing came back) and the version that it said it is."""
+
+    status: int
+    version: str | None = None
+
+
+class Probe(Protocol):
+    """Asks an address as a viewer would."""
+
+    def get(self, host: str, path: str) -> Answer:
+        """Return what `host` (with its port) answers for `path`; redirects are not followed."""
+        ...
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC, with its time zone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All ports, as the composition root plugged them."""
+
+    ledger: Ledger
+    store: Store
+    edge: Edge
+    probe: Probe
+    clock: Clock
