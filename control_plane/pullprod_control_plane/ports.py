@@ -57,7 +57,7 @@ Change = Put | Delete | Check
 MAX_CHANGES = 100
 
 
-class Lost(Exception):  # noqa: N818 - not a failure: the answer of a compare-and-swap.
+class Lost(Exception):
     """A commit whose expectation did not hold. Nothing was changed; `key` is the first that differed."""
 
     def __init__(self, key: Key) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from .apps import Retention
 from .pointers import Pointer
+from .times import parse
 from .versions import State, Version
 
 _ABANDONED_AFTER = timedelta(days=1)
@@ -43,9 +44,7 @@ def _newest(versions: Sequence[Version], policy: Retention) -> set[str]:
 
 def _young(versions: Sequence[Version], policy: Retention, now: datetime) -> set[str]:
     """An upload that never finished is given a day, a version that was ready the configured number of days."""
-    return {
-        version.id for version in versions if datetime.fromisoformat(version.begun_at) > now - _age(version, policy)
-    }
+    return {version.id for version in versions if parse(version.begun_at, "begun_at") > now - _age(version, policy)}
 
 
 def _age(version: Version, policy: Retention) -> timedelta:

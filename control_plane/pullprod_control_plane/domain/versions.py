@@ -22,7 +22,9 @@ class State(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What is recorded of a version. Times are ISO 8601 in UTC; `segments` is the joined string of 64 digests."""
+    """What is recorded of a version. Times are ISO 8601 in UTC; `segments` is the
+    joined string of 64 digests, `digest` the SHA-256 of the manifest's content.
+    """
 
     id: str
     app: str
@@ -37,6 +39,7 @@ class Version:
     files: int
     bytes: int
     segments: str
+    digest: str
     published_at: str | None = None
     site: Site = field(default_factory=Site)
     health: tuple[str, ...] = ()

@@ -1,0 +1,145 @@
+"""Creating and configuring apps; the hosts and the followed branches of their pointers change with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+
+from ..domain import apps
+from ..domain.apps import App, Retention
+from ..domain.errors import Busy, NameTaken, PayloadTooLarge
+from ..domain.json import Json
+from ..domain.names import PRODUCTION, check_app
+from ..domain.pointers import Pointer
+from ..ports import Change, Delete, Item, Lost, Ports, Put
+from . import keys, moves, reading, records
+from .reading import Kept, Page
+
+MAX_HOSTS = 25
+MAX_NAMED_POINTERS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A configuration as a caller gives it; what is left out takes its default."""
+
+    hosts: Mapping[str, tuple[str, ...]]
+    follow: Mapping[str, str]
+    main: str
+    lineage: Mapping[str, str]
+    retention: Retention
+
+
+def listed(ports: Ports, limit: int, cursor: str | None) -> Page[App]:
+    """Return a page of apps, by name."""
+    items = ports.ledger.scan(keys.APPS, after=reading.position(cursor), limit=limit)
+    more = reading.cursor(items[-1].key.sort) if len(items) == limit else None
+    return Page([records.app(item.body) for item in items], more)
+
+
+def configure(ports: Ports, name: str, wanted: Wanted) -> tuple[App, bool]:
+    """Create the app, or give it this configuration; return it, and whether it is new.
+
+    Raises:
+        InvalidRequest, PayloadTooLarge: the configuration cannot be meant.
+        NameTaken: a host belongs to another app.
+    """
+    check_app(name)
+    for _ in range(reading.ATTEMPTS):
+        try:
+            app, created = _commit(ports, name, wanted)
+        except Lost:
+            continue
+        settle(ports, name)
+        return app, created
+    raise Busy("The app was configured too often at once. Try again.")
+
+
+def _commit(ports: Ports, name: str, wanted: Wanted) -> tuple[App, bool]:
+    item = reading.one(ports.ledger, keys.of_app(name))
+    before = records.app(item.body) if item else None
+    app = _app(ports, name, before, wanted)
+    apps.check(app)
+    _check_size(app)
+    changes: list[Change] = [Put(keys.of_app(name), records.encode(app), item.revision if item else 0)]
+    changes += _claims(ports, app) + _pointers(ports, before, app)
+    note = reading.one(ports.ledger, keys.of_pending_hosts(name))
+    body: dict[str, Json] = {"kind": "hosts", "app": name, "leaving": _leaving(before, app, note)}
+    ports.ledger.commit([*changes, Put(keys.of_pending_hosts(name), body, note.revision if note else 0)])
+    return app, item is None
+
+
+def _app(ports: Ports, name: str, before: App | None, wanted: Wanted) -> App:
+    now = reading.now(ports)
+    return App(
+        name=name,
+        created_at=before.created_at if before else now,
+        updated_at=now,
+        hosts=dict(wanted.hosts),
+        follow=dict(wanted.follow),
+        main=wanted.main,
+        lineage=dict(wanted.lineage),
+        retention=wanted.retention,
+    )
+
+
+def _check_size(app: App) -> None:
+    """All of it changes in one transaction, which has room for 100 changes."""
+    if len(_hosts(app)) > MAX_HOSTS or len(app.named_pointers()) > MAX_NAMED_POINTERS:
+        raise PayloadTooLarge(f"An app has at most {MAX_HOSTS} hosts and {MAX_NAMED_POINTERS} configured pointers.")
+
+
+def _hosts(app: App) -> dict[str, str]:
+    return {host: pointer for pointer, hosts in app.hosts.items() for host in hosts}
+
+
+def _claims(ports: Ports, app: App) -> list[Change]:
+    hosts = _hosts(app)
+    items = ports.ledger.read([keys.of_host(host) for host in hosts])
+    claims: list[Change] = []
+    for (host, pointer), item in zip(hosts.items(), items, strict=True):
+        if item and item.body["app"] != app.name:
+            raise NameTaken(f"{host} already belongs to another app. Remove it there first.", host=host)
+        body: dict[str, Json] = {"app": app.name, "pointer": pointer}
+        if item is None or item.body != body:
+            claims.append(Put(keys.of_host(host), body, item.revision if item else 0))
+    return claims
+
+
+def _pointers(ports: Ports, before: App | None, app: App) -> list[Change]:
+    """Production exists from the start, so that its name is taken and it can be looked at."""
+    names = sorted(app.named_pointers() | (before.named_pointers() if before else frozenset()) | {PRODUCTION})
+    changes: list[Change] = []
+    for name in names:
+        kept = reading.kept_pointer(ports, app.name, name) or Kept(Pointer(app.name, name), 0)
+        changed = replace(kept.record, hosts=app.hosts.get(name, ()), follows=app.follow.get(name))
+        if changed != kept.record or kept.revision == 0:
+            changes.append(Put(keys.of_pointer(app.name, name), records.encode(changed), kept.revision))
+    return changes
+
+
+def _leaving(before: App | None, app: App, note: Item | None) -> list[str]:
+    """Hosts to take away: those of the old configuration, and those that an interrupted change left over."""
+    left = set(_hosts(before)) if before else set()
+    if note:
+        left |= set(cast("list[str]", note.body["leaving"]))
+    return sorted(left - set(_hosts(app)))
+
+
+def settle(ports: Ports, name: str) -> None:
+    """Make the edge show an app's hosts as they are configured, then let go of those that left. Repeatable."""
+    note = reading.one(ports.ledger, keys.of_pending_hosts(name))
+    if note is None:
+        return
+    leaving = cast("list[str]", note.body["leaving"])
+    ports.edge.remove(leaving)
+    for pointer in sorted(reading.find_app(ports, name).named_pointers()):
+        kept = reading.kept_pointer(ports, name, pointer)
+        if kept:
+            moves.write_routes(ports, kept.record)
+    claims = [item for item in ports.ledger.read([keys.of_host(host) for host in leaving]) if item]
+    try:
+        ports.ledger.commit([Delete(note.key, note.revision), *(Delete(item.key, item.revision) for item in claims)])
+    except Lost:
+        settle(ports, name)

@@ -1,0 +1,109 @@
+"""The audit: is the chain of swaps whole, does the edge show what the ledger says, are the shown files there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..domain import swaps
+from ..domain.apps import App
+from ..domain.pointers import Pointer
+from ..domain.versions import State, Version
+from ..ports import Ports
+from . import contents, drift, keys, lineages, reading, records, references
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be: a stable code, what it concerns, and what was found."""
+
+    code: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """A version that users see and that the main branch does not have."""
+
+    pointer: str
+    version: str
+    commit: str
+
+
+@dataclass(slots=True)
+class Report:
+    """Findings, how much was looked at, and what is live but not on the main branch (which is no fault)."""
+
+    findings: list[Finding] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=lambda: {"pointers": 0, "swaps": 0, "routes": 0, "objects": 0})
+    live_not_on_main: list[Unmerged] = field(default_factory=list)
+
+
+def audit(ports: Ports, name: str) -> Report:
+    """Return the report on an app; nothing is changed."""
+    app = reading.find_app(ports, name)
+    report = Report()
+    for pointer in reading.pointers(ports, name):
+        report.checked["pointers"] += 1
+        _check_chain(ports, pointer, report)
+        _check_shown(ports, pointer, report)
+    _check_routes(ports, name, report)
+    report.live_not_on_main += _unmerged(ports, app)
+    return report
+
+
+def _check_chain(ports: Ports, pointer: Pointer, report: Report) -> None:
+    history = [records.swap(i.body) for i in reading.everything(ports.ledger, keys.history(pointer.app, pointer.name))]
+    report.checked["swaps"] += len(history)
+    report.findings += [
+        Finding("broken-chain", f"{pointer.name}@{generation}", "The record does not follow from the one before it.")
+        for generation in swaps.broken_links(history)
+    ]
+    last = history[-1].hash if history else ""
+    if last != pointer.last_hash or len(history) != pointer.generation:
+        detail = f"The pointer is at generation {pointer.generation}, its history has {len(history)} swaps."
+        report.findings.append(Finding("history-differs", pointer.name, detail))
+
+
+def _check_shown(ports: Ports, pointer: Pointer, report: Report) -> None:
+    if pointer.version is None:
+        return
+    version = reading.find_version(ports, pointer.app, pointer.version).record
+    if version.state is not State.READY:
+        detail = f"It shows {version.id}, which is {version.state.value}."
+        report.findings.append(Finding("shows-unready-version", pointer.name, detail))
+        return
+    objects = contents.objects(version, contents.files(ports, version))
+    report.checked["objects"] += len(objects)
+    report.findings += [
+        Finding("object-missing", obj.key, f"{pointer.name} shows {version.id}, which needs it.")
+        for obj in ports.store.missing(objects)
+    ]
+
+
+def _check_routes(ports: Ports, app: str, report: Report) -> None:
+    listed = drift.expected(ports, app)
+    report.checked["routes"] += len(listed)
+    for drifted in drift.find(ports, listed):
+        found = "nothing" if drifted.found is None else drifted.found[:200]
+        report.findings.append(Finding("route-differs", drifted.expected.key, f"The edge shows {found}."))
+
+
+def _unmerged(ports: Ports, app: App) -> list[Unmerged]:
+    newest = references.listed(ports, app.name, keys.branch(app.name, app.main))
+    if not newest:
+        return []
+    main = newest[-1]
+    unmerged = []
+    for name in sorted(app.named_pointers()):
+        shown = _shown(ports, app.name, name)
+        if shown and lineages.compare(ports, shown, main).lost:
+            unmerged.append(Unmerged(name, shown.id, shown.commit))
+    return unmerged
+
+
+def _shown(ports: Ports, app: str, name: str) -> Version | None:
+    pointer = reading.kept_pointer(ports, app, name)
+    if pointer is None or pointer.record.version is None:
+        return None
+    return reading.find_version(ports, app, pointer.record.version).record

@@ -1,0 +1,29 @@
+"""Asking a version's own address whether it is well."""
+
+from __future__ import annotations
+
+from ..domain.names import Addresses
+from ..domain.versions import State, Version
+from ..ports import Ports
+
+_WELL = range(200, 400)
+
+
+def complaint(ports: Ports, addresses: Addresses, version: Version) -> str | None:
+    """Return what is wrong with the version's health paths, or None if they answer, or if there are none.
+
+    A version that is not ready is not asked: another guard refuses it.
+    """
+    if version.state is not State.READY:
+        return None
+    host = addresses.host(version.id, version.app)
+    for path in version.health:
+        answer = ports.probe.get(host, path)
+        if answer.status not in _WELL:
+            return f"{path} of {version.id} answers {answer.status or 'nothing'}, where 200 to 399 is healthy."
+    return None
+
+
+def serves(ports: Ports, addresses: Addresses, version: Version) -> bool:
+    """Tell whether the version's own address is answered by this very version."""
+    return ports.probe.get(addresses.host(version.id, version.app), "/.well-known/pullprod").version == version.id

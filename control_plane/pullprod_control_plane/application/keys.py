@@ -1,0 +1,111 @@
+"""Where things stand in the ledger: one function per kind of item, nowhere else."""
+
+from __future__ import annotations
+
+from ..ports import Key
+
+APPS = "apps"
+HOSTS = "hosts"
+TOKENS = "tokens"
+TOKEN_DIGESTS = "token-digests"  # noqa: S105 - a partition's name.
+RECEIPTS = "receipts"
+PENDING = "pending"
+
+VERSION = "version#"
+POINTER = "pointer#"
+SEGMENT = "segment#"
+
+
+def of_app(app: str) -> Key:
+    """Return the key of an app's configuration."""
+    return Key(APPS, app)
+
+
+def of_host(host: str) -> Key:
+    """Return the key of the claim on a custom host."""
+    return Key(HOSTS, host)
+
+
+def contents(app: str) -> str:
+    """Return the partition of an app's versions, pointers and segments."""
+    return f"app#{app}"
+
+
+def of_version(app: str, version: str) -> Key:
+    """Return the key of a version."""
+    return Key(contents(app), VERSION + version)
+
+
+def of_pointer(app: str, pointer: str) -> Key:
+    """Return the key of a pointer."""
+    return Key(contents(app), POINTER + pointer)
+
+
+def of_segment(app: str, digest: str) -> Key:
+    """Return the key of a segment."""
+    return Key(contents(app), SEGMENT + digest)
+
+
+def of_lineage(app: str, version: str) -> Key:
+    """Return the key of a version's recorded ancestors."""
+    return Key(f"app#{app}#lineage", version)
+
+
+def timeline(app: str) -> str:
+    """Return the partition that lists an app's versions by the time of their first publish."""
+    return f"app#{app}#timeline"
+
+
+def branch(app: str, name: str) -> str:
+    """Return the partition that lists the versions published from a branch, by time."""
+    return f"app#{app}#branch#{name}"
+
+
+def tag(app: str, name: str) -> str:
+    """Return the partition that lists the versions whose commit bore a tag, by time."""
+    return f"app#{app}#tag#{name}"
+
+
+def history(app: str, pointer: str) -> str:
+    """Return the partition of a pointer's swaps."""
+    return f"app#{app}#history#{pointer}"
+
+
+def of_swap(app: str, pointer: str, generation: int) -> Key:
+    """Return the key of one swap; zero-padded, so that the order of keys is the order of generations."""
+    return Key(history(app, pointer), f"{generation:010d}")
+
+
+def of_pending_swap(app: str, pointer: str, generation: int) -> Key:
+    """Return the key of the note that a swap is not yet shown."""
+    return Key(PENDING, f"swap#{app}#{pointer}#{generation:010d}")
+
+
+def of_pending_version(app: str, version: str) -> Key:
+    """Return the key of the note that a version is being prepared."""
+    return Key(PENDING, f"version#{app}#{version}")
+
+
+def of_pending_hosts(app: str) -> Key:
+    """Return the key of the note that an app's hosts are being moved."""
+    return Key(PENDING, f"hosts#{app}")
+
+
+def of_token(token: str) -> Key:
+    """Return the key of a token's record, by its id."""
+    return Key(TOKENS, token)
+
+
+def of_token_digest(digest: str) -> Key:
+    """Return the key under which a token is found by its SHA-256."""
+    return Key(TOKEN_DIGESTS, digest)
+
+
+def of_receipt(principal: str, key: str) -> Key:
+    """Return the key of what was done under an idempotency key; each principal has its own."""
+    return Key(RECEIPTS, f"{principal}#{key}")
+
+
+def manifest_object(app: str, version: str) -> str:
+    """Return the store's key of a version's manifest."""
+    return f"{app}/m/{version}.json"

@@ -1,0 +1,62 @@
+"""Lines of commits, from what publishes recorded; shallow ones are mended from the versions of their commits."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ..domain.lineage import Difference, Line, Order, difference, extend, order
+from ..domain.manifests import MAX_ANCESTORS
+from ..domain.versions import Version
+from ..ports import Ports
+from . import keys, reading, references
+
+# A clone of depth 1 knows its parents only; a line is mended by at most this many steps from version to version.
+_STEPS = 100
+
+
+def line_of(ports: Ports, version: Version) -> Line:
+    """Return the line that was recorded when `version` was published."""
+    item = reading.one(ports.ledger, keys.of_lineage(version.app, version.id))
+    return Line(version.commit, tuple(cast("list[str]", item.body["ancestors"])) if item else ())
+
+
+def compare(ports: Ports, live: Version | None, candidate: Version) -> Difference:
+    """Return the commits gained and lost when `candidate` takes the place of `live`."""
+    after = line_of(ports, candidate)
+    if live is None:
+        return difference(None, after)
+    before = line_of(ports, live)
+    first = difference(before, after)
+    if first.complete and not first.lost:
+        return first
+    return difference(_mended(ports, live.app, before), _mended(ports, live.app, after))
+
+
+def ordered(ports: Ports, candidate: Version, other: Version) -> Order:
+    """Tell how `candidate` stands to `other` in the history of commits."""
+    ours, theirs = line_of(ports, candidate), line_of(ports, other)
+    first = order(ours, theirs)
+    if first is not Order.APART:
+        return first
+    return order(_mended(ports, other.app, ours), _mended(ports, other.app, theirs))
+
+
+def _mended(ports: Ports, app: str, line: Line) -> Line:
+    """Follow the ends of a short line through the versions that were published of those commits."""
+    waiting, seen = list(line.ancestors), {line.commit}
+    for _ in range(_STEPS):
+        if not waiting or len(line.ancestors) >= MAX_ANCESTORS:
+            break
+        commit = waiting.pop()
+        if commit in seen:
+            continue
+        seen.add(commit)
+        further = _ancestors_of(ports, app, commit)
+        waiting += [sha for sha in further if sha not in line.ancestors]
+        line = extend(line, further, MAX_ANCESTORS)
+    return line
+
+
+def _ancestors_of(ports: Ports, app: str, commit: str) -> tuple[str, ...]:
+    lines = [line_of(ports, version) for version in references.versions_of(ports, app, commit)]
+    return max((line.ancestors for line in lines), key=len, default=())

@@ -1,0 +1,91 @@
+"""Moving a pointer: the ledger's transaction, and then what viewers see."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from ..domain import routes, swaps
+from ..domain.pointers import Pointer, PointerState
+from ..domain.swaps import Move, Swap
+from ..ports import Change, Delete, Lost, Ports, Put
+from . import keys, reading, records
+from .reading import Kept
+
+_log = logging.getLogger(__name__)
+
+
+def prepare(kept: Kept[Pointer], wanted: Move) -> tuple[Swap, list[Change]]:
+    """Return the record of a swap and the changes that decide it, to be committed in one transaction.
+
+    The note under `pending` lets the reconciler finish what a crash interrupts between deciding and showing.
+    """
+    pointer, swap = swaps.move(kept.record, wanted)
+    changes: list[Change] = [
+        Put(keys.of_pointer(pointer.app, pointer.name), records.encode(pointer), kept.revision),
+        Put(keys.of_swap(pointer.app, pointer.name, swap.generation), records.encode(swap), 0),
+        Put(keys.of_pending_swap(pointer.app, pointer.name, swap.generation), _note(swap), 0),
+    ]
+    return swap, changes
+
+
+def _note(swap: Swap) -> dict[str, str | int]:
+    return {"kind": "swap", "app": swap.app, "pointer": swap.pointer, "generation": swap.generation}
+
+
+def show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
+    """Make the edge show a generation that the ledger decided, unless a newer one has taken its place.
+
+    Returns the pointer as it stands then: applied, or at the newer generation.
+    """
+    for _ in range(reading.ATTEMPTS):
+        kept = reading.find_pointer(ports, app, name)
+        if kept.record.generation != generation or kept.record.state is PointerState.APPLIED:
+            _forget(ports, app, name, generation)
+            return kept.record
+        write_routes(ports, kept.record)
+        if applied := _applied(ports, kept):
+            return applied
+    return reading.find_pointer(ports, app, name).record
+
+
+def try_to_show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
+    """Show a generation now if the edge takes it; the reconciler does it later if the edge does not.
+
+    The swap is decided already: whatever goes wrong here must not look to the caller as if it were lost.
+    """
+    try:
+        return show(ports, app, name, generation)
+    except Exception:
+        _log.exception("%s of %s is decided at generation %d, but not shown yet", name, app, generation)
+        return reading.find_pointer(ports, app, name).record
+
+
+def write_routes(ports: Ports, pointer: Pointer) -> None:
+    """Write the records of all the pointer's hosts in one step; a pointer that shows nothing has none."""
+    if pointer.version is None:
+        return
+    version = reading.find_version(ports, pointer.app, pointer.version).record
+    ports.edge.show(routes.for_pointer(pointer, version))
+
+
+def _applied(ports: Ports, kept: Kept[Pointer]) -> Pointer | None:
+    """Record that a generation is shown; None if the pointer changed meanwhile, by a hold or a newer swap."""
+    applied = replace(kept.record, state=PointerState.APPLIED)
+    pending = keys.of_pending_swap(applied.app, applied.name, applied.generation)
+    where = keys.of_pointer(applied.app, applied.name)
+    try:
+        ports.ledger.commit([Put(where, records.encode(applied), kept.revision), Delete(pending, 1)])
+    except Lost:
+        return None
+    return applied
+
+
+def _forget(ports: Ports, app: str, name: str, generation: int) -> None:
+    pending = keys.of_pending_swap(app, name, generation)
+    if reading.one(ports.ledger, pending) is None:
+        return
+    try:
+        ports.ledger.commit([Delete(pending, 1)])
+    except Lost:
+        return

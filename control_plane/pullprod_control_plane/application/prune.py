@@ -1,0 +1,153 @@
+"""Pruning: versions past their retention go, and with them every segment that no other version shares.
+
+Each step closes a door before it looks who is inside: a version is marked retiring, then pointers are read
+again; a segment is condemned, then versions are read again. So nothing that was pointed at or published
+meanwhile can be deleted, and a prune that was killed is finished by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from ..domain import retention, segments
+from ..domain.names import label
+from ..domain.times import stamp
+from ..domain.versions import State, Version
+from ..ports import Delete, Item, Lost, Ports, Put
+from . import keys, reading, records
+from .states import CONDEMNED, DELETING
+
+_RECEIPTS_KEPT = timedelta(days=7)
+_HOLDS_FILES = frozenset({State.UPLOADING, State.PREPARING, State.READY})
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What went, or would go: versions, stored objects, their bytes; and how many versions stay."""
+
+    versions: list[Version]
+    objects: int
+    bytes: int
+    kept: int
+
+
+def plan(ports: Ports, app: str) -> Pruned:
+    """Return what a prune would do now; nothing is changed."""
+    versions = reading.versions(ports, app)
+    doomed = _doomed(ports, app, versions)
+    going = {version.id for version in doomed}
+    staying = [version for version in versions if version.id not in going]
+    unshared = _unreferenced(_segments(ports, app), staying)
+    return _summary(doomed, unshared, sum(v.state in _HOLDS_FILES for v in staying))
+
+
+def run(ports: Ports, app: str) -> Pruned:
+    """Retire what retention lets go, and delete what only that used. Repeatable, also after a crash."""
+    retiring = [v for v in _doomed(ports, app, reading.versions(ports, app)) if _retire(ports, v)]
+    gone = _spare_the_shown(ports, app, retiring)
+    ports.edge.remove([label(version.id, app) for version in gone])
+    deleted = _sweep(ports, app)
+    for version in gone:
+        _finish(ports, version)
+    _forget_receipts(ports)
+    left = reading.versions(ports, app)
+    return _summary(gone, deleted, sum(v.state in _HOLDS_FILES for v in left))
+
+
+def _summary(versions: list[Version], removed: Iterable[Item], kept: int) -> Pruned:
+    weights = [(int(str(item.body["files"])), int(str(item.body["bytes"]))) for item in removed]
+    return Pruned(versions, sum(files for files, _ in weights), sum(size for _, size in weights), kept)
+
+
+def _doomed(ports: Ports, app: str, versions: list[Version]) -> list[Version]:
+    policy = reading.find_app(ports, app).retention
+    return retention.expired(versions, reading.pointers(ports, app), policy, ports.clock.now())
+
+
+def _set_state(ports: Ports, version: Version, was: State, becomes: State) -> bool:
+    kept = reading.kept_version(ports, version.app, version.id)
+    if kept is None or kept.record.state is not was:
+        return False
+    body = records.encode(replace(kept.record, state=becomes))
+    try:
+        ports.ledger.commit([Put(keys.of_version(version.app, version.id), body, kept.revision)])
+    except Lost:
+        return False
+    return True
+
+
+def _retire(ports: Ports, version: Version) -> bool:
+    """Close a version to swaps; whoever swapped to it a moment before is found by reading the pointers again."""
+    return version.state is State.RETIRING or _set_state(ports, version, version.state, State.RETIRING)
+
+
+def _spare_the_shown(ports: Ports, app: str, retiring: list[Version]) -> list[Version]:
+    shown = retention.shown(reading.pointers(ports, app))
+    for version in retiring:
+        if version.id in shown:
+            _set_state(ports, version, State.RETIRING, State.READY)
+    return [version for version in retiring if version.id not in shown]
+
+
+def _finish(ports: Ports, version: Version) -> None:
+    ports.store.delete(keys.manifest_object(version.app, version.id))
+    pending = reading.one(ports.ledger, keys.of_pending_version(version.app, version.id))
+    if pending:
+        _commit_or_leave(ports, Delete(pending.key, pending.revision))
+    _set_state(ports, version, State.RETIRING, State.RETIRED)
+
+
+def _segments(ports: Ports, app: str) -> list[Item]:
+    return list(reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT))
+
+
+def _unreferenced(items: Iterable[Item], versions: Iterable[Version]) -> list[Item]:
+    holders = (version for version in versions if version.state in _HOLDS_FILES)
+    used = {digest for version in holders for digest in segments.unjoin(version.segments)}
+    return [item for item in items if item.key.sort.removeprefix(keys.SEGMENT) not in used]
+
+
+def _sweep(ports: Ports, app: str) -> list[Item]:
+    unused = _unreferenced(_segments(ports, app), reading.versions(ports, app))
+    for item in unused:
+        if item.body["state"] not in {CONDEMNED, DELETING}:
+            condemned = {**item.body, "state": CONDEMNED, "before": item.body["state"]}
+            _commit_or_leave(ports, Put(item.key, condemned, item.revision))
+    still_unused = {item.key for item in _unreferenced(_segments(ports, app), reading.versions(ports, app))}
+    deleted = []
+    for item in _segments(ports, app):
+        if item.body["state"] in {CONDEMNED, DELETING}:
+            if item.key not in still_unused:
+                _commit_or_leave(ports, Put(item.key, {**item.body, "state": item.body["before"]}, item.revision))
+            elif _delete(ports, app, item):
+                deleted.append(item)
+    return deleted
+
+
+def _delete(ports: Ports, app: str, item: Item) -> bool:
+    doomed = {**item.body, "state": DELETING}
+    revision = item.revision
+    if item.body["state"] != DELETING:
+        if not _commit_or_leave(ports, Put(item.key, doomed, revision)):
+            return False
+        revision += 1
+    ports.store.delete(segments.prefix(app, item.key.sort.removeprefix(keys.SEGMENT)))
+    return _commit_or_leave(ports, Delete(item.key, revision))
+
+
+def _commit_or_leave(ports: Ports, change: Put | Delete) -> bool:
+    """Make one change unless somebody else was faster; then it is theirs, or the next prune's, to decide."""
+    try:
+        ports.ledger.commit([change])
+    except Lost:
+        return False
+    return True
+
+
+def _forget_receipts(ports: Ports) -> None:
+    oldest = stamp(ports.clock.now() - _RECEIPTS_KEPT)
+    for item in reading.everything(ports.ledger, keys.RECEIPTS):
+        if str(item.body["at"]) < oldest:
+            _commit_or_leave(ports, Delete(item.key, item.revision))

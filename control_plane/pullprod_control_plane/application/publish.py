@@ -1,0 +1,253 @@
+"""Publishing: announce a manifest, send what is missing, finalize."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from ..domain import manifests, routes, segments
+from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotReady
+from ..domain.manifests import Manifest
+from ..domain.names import Addresses
+from ..domain.segments import Segment
+from ..domain.versions import State, Version, require_ready
+from ..ports import Change, Check, Item, Lost, Ports, Put, StoredObject, Upload
+from . import contents, follow, health, keys, reading, records
+from .reading import Kept, Page
+from .states import COMPLETE, CONDEMNED, DELETING, UPLOADING
+
+PAGE = 1_000
+_MISSING_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An announced version. `missing` lists the objects whose bytes the store does not have, each content once."""
+
+    version: Version
+    created: bool
+    uploads: Page[Upload]
+    missing: list[StoredObject]
+
+
+def begin(ports: Ports, app: str, by: str, manifest: Manifest) -> Begun:
+    """Record a version and return leave to upload what is missing; the same manifest again continues.
+
+    Raises:
+        InvalidRequest, PayloadTooLarge: the manifest cannot be published.
+        VersionNotReady: the version was revoked, or is being retired at this moment.
+    """
+    manifests.check(manifest)
+    configured = reading.find_app(ports, app)
+    for _ in range(reading.ATTEMPTS):
+        kept = reading.kept_version(ports, app, manifest.version_id())
+        try:
+            version, created = _announced(ports, app, by, manifest, kept)
+        except Lost:
+            continue
+        if version.state is State.READY:
+            follow.adopt(ports, configured, version, manifest.commit.branch, by)
+            return Begun(version, created, Page([], None), [])
+        wanted = _wanted(ports, version)
+        return Begun(version, created, _uploads(ports, wanted, None), _once(ports.store.missing(wanted)))
+    raise Busy("Too many publishes of this app at once. Try again.")
+
+
+def uploads(ports: Ports, app: str, version_id: str, cursor: str | None) -> Page[Upload]:
+    """Return the next page of leave to upload; without a cursor, afresh for everything that is still missing."""
+    version = reading.find_version(ports, app, version_id).record
+    if version.state is not State.UPLOADING:
+        return Page([], None)
+    return _uploads(ports, _wanted(ports, version), reading.position(cursor))
+
+
+def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, by: str) -> Version:
+    """Make a version ready once all its bytes are there, and let the pointers that follow its branch move to it.
+
+    Repeating it, also after a crash at any step, continues where it stopped.
+
+    Raises:
+        UploadIncomplete: bytes are missing.
+        VersionNotReady: the version was retired or revoked, or its own address does not answer yet.
+    """
+    configured = reading.find_app(ports, app)
+    for _ in range(reading.ATTEMPTS):
+        kept = reading.find_version(ports, app, version_id)
+        try:
+            if kept.record.state is State.UPLOADING:
+                _prepare(ports, kept)
+            elif kept.record.state is State.PREPARING:
+                _check_address(ports, addresses, kept.record)
+                return follow.release(ports, configured, kept, by)
+            else:
+                require_ready(kept.record)
+                return kept.record
+        except Lost:
+            continue
+    raise Busy(f"Version {version_id} changed too often while it was finalized. Try again.")
+
+
+def _announced(ports: Ports, app: str, by: str, manifest: Manifest, kept: Kept[Version] | None) -> tuple[Version, bool]:
+    """Return the version, recorded anew unless it was known already and not retired."""
+    if kept is None:
+        return _record(ports, app, by, manifest, revision=0), True
+    if kept.record.digest != manifest.digest() or kept.record.commit != manifest.commit.sha:
+        raise InvalidRequest(f"The id {kept.record.id} already belongs to other content. Commit again to get another.")
+    if kept.record.state is State.RETIRED:
+        return _record(ports, app, by, manifest, revision=kept.revision), True
+    if kept.record.state in {State.RETIRING, State.REVOKED}:
+        require_ready(kept.record)
+    return kept.record, False
+
+
+def _record(ports: Ports, app: str, by: str, manifest: Manifest, revision: int) -> Version:
+    split, conditions = _claim_segments(ports, app, manifest)
+    version = _version(ports, app, by, manifest, split)
+    contents.keep(ports, app, manifest)
+    lineage = keys.of_lineage(app, version.id)
+    known = reading.one(ports.ledger, lineage)
+    ports.ledger.commit(
+        [
+            Put(keys.of_version(app, version.id), records.encode(version), revision),
+            Put(lineage, {"ancestors": list(manifest.commit.ancestors)}, known.revision if known else 0),
+            *follow.index(version, manifest.commit.branch),
+            *conditions,
+        ]
+    )
+    return version
+
+
+def _version(ports: Ports, app: str, by: str, manifest: Manifest, split: list[Segment]) -> Version:
+    commit = manifest.commit
+    return Version(
+        id=manifest.version_id(),
+        app=app,
+        commit=commit.sha,
+        branch=commit.branch,
+        message=commit.message,
+        author=commit.author,
+        committed_at=commit.committed_at,
+        begun_at=reading.now(ports),
+        published_by=by,
+        state=State.UPLOADING,
+        files=len(manifest.files),
+        bytes=sum(file.size for file in manifest.files),
+        segments=segments.join([segment.digest for segment in split]),
+        digest=manifest.digest(),
+        site=manifest.site,
+        health=manifest.health,
+        tags=commit.tags,
+        dirty=commit.dirty,
+    )
+
+
+def _claim_segments(ports: Ports, app: str, manifest: Manifest) -> tuple[list[Segment], list[Change]]:
+    """Return the version's segments under digests that are theirs, and what must hold when the version is recorded."""
+    split = list(segments.split(manifest.files))
+    known = _known(ports, app, split)
+    changes: list[Change] = []
+    for number, segment in enumerate(split):
+        while not _usable(segment, known.get(segment.digest)):
+            segment = replace(segment, salt=segment.salt + 1)  # noqa: PLW2901 - another name for the same files.
+            known |= _known(ports, app, [segment])
+        split[number] = segment
+        if segment.files:
+            changes.append(_claim(app, segment, known.get(segment.digest)))
+    return split, changes
+
+
+def _known(ports: Ports, app: str, split: list[Segment]) -> dict[str, Item]:
+    items = ports.ledger.read([keys.of_segment(app, segment.digest) for segment in split if segment.files])
+    return {item.key.sort.removeprefix(keys.SEGMENT): item for item in items if item}
+
+
+def _usable(segment: Segment, item: Item | None) -> bool:
+    """A digest of 48 bits may collide, and a segment that is being deleted must not be built upon."""
+    return item is None or (item.body["sha256"] == segment.sha256 and item.body["state"] != DELETING)
+
+
+def _claim(app: str, segment: Segment, item: Item | None) -> Change:
+    """Pass if the segment stays as it was read; write it if it is new, or if prune had an eye on it."""
+    key = keys.of_segment(app, segment.digest)
+    if item is None:
+        body = {"sha256": segment.sha256, "state": UPLOADING, **_weight(segment)}
+        return Put(key, body, 0)
+    if item.body["state"] == CONDEMNED:
+        return Put(key, {**item.body, "state": item.body["before"]}, item.revision)
+    return Check(key, item.revision)
+
+
+def _weight(segment: Segment) -> dict[str, int]:
+    return {"files": len(segment.files), "bytes": sum(file.size for file in segment.files)}
+
+
+def _segment_items(ports: Ports, version: Version) -> Mapping[str, Item]:
+    digests = dict.fromkeys(segments.unjoin(version.segments))
+    items = ports.ledger.read([keys.of_segment(version.app, digest) for digest in digests])
+    return {item.key.sort.removeprefix(keys.SEGMENT): item for item in items if item}
+
+
+def _wanted(ports: Ports, version: Version) -> list[StoredObject]:
+    """Return the objects of those segments of the version that no finished version has, in order of their digest."""
+    items = _segment_items(ports, version)
+    unfinished = [digest for digest, item in items.items() if item.body["state"] != COMPLETE]
+    listed = contents.objects(version, contents.files(ports, version), unfinished)
+    return sorted(listed, key=lambda obj: (obj.sha256, obj.key))
+
+
+def _uploads(ports: Ports, wanted: list[StoredObject], after: str | None) -> Page[Upload]:
+    """Place the objects after a digest, part by part, until a page of uploads is full.
+
+    A part never ends between two objects of the same content, so that each content is sent once.
+    """
+    rest = [obj for obj in wanted if after is None or obj.sha256 > after]
+    found: list[Upload] = []
+    while rest and len(found) < PAGE:
+        last = rest[min(PAGE, len(rest)) - 1].sha256
+        part = [obj for obj in rest if obj.sha256 <= last]
+        found += ports.store.place(part)
+        rest = rest[len(part) :]
+    return Page(found, reading.cursor(last) if rest else None) if found or rest else Page([], None)
+
+
+def _once(objects: list[StoredObject]) -> list[StoredObject]:
+    return list({obj.sha256: obj for obj in objects}.values())
+
+
+def _prepare(ports: Ports, kept: Kept[Version]) -> None:
+    """Verify that every byte is there, then say so: of the version, and of each segment that it completes."""
+    version = kept.record
+    missing = ports.store.missing(_wanted(ports, version))
+    if missing:
+        prefix_parts = 3
+        paths = [obj.key.split("/", prefix_parts)[prefix_parts] for obj in islice(missing, _MISSING_SHOWN)]
+        raise UploadIncomplete(
+            f"{len(missing):,} file(s) of {version.id} have not arrived, {paths[0]!r} for one. Send them, then finalize.",
+            missing=paths,
+            missing_files=len(missing),
+        )
+    completed = [
+        Put(item.key, {**item.body, "state": COMPLETE}, item.revision)
+        for item in _segment_items(ports, version).values()
+        if item.body["state"] != COMPLETE
+    ]
+    preparing = records.encode(replace(version, state=State.PREPARING))
+    note = {"kind": "version", "app": version.app, "version": version.id}
+    ports.ledger.commit(
+        [
+            Put(keys.of_version(version.app, version.id), preparing, kept.revision),
+            Put(keys.of_pending_version(version.app, version.id), note, 0),
+            *completed,
+        ]
+    )
+
+
+def _check_address(ports: Ports, addresses: Addresses, version: Version) -> None:
+    ports.edge.show([routes.for_version(version)])
+    if not health.serves(ports, addresses, version):
+        raise VersionNotReady(
+            f"Everything of {version.id} has arrived, but its address does not answer yet. Finalize again in a moment.",
+            version=version.id,
+            state=version.state.value,
+        )

@@ -1,0 +1,124 @@
+"""Reading the ledger in the domain's words. Absent is None, or NotFound where a caller named the thing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ..domain.apps import App
+from ..domain.errors import InvalidRequest, NotFound
+from ..domain.pointers import Pointer
+from ..domain.times import stamp
+from ..domain.versions import Version
+from ..ports import Item, Key, Ledger, Ports
+from . import keys, records
+
+T = TypeVar("T")
+
+# How often a compare-and-swap is tried again when others win; each round has a winner, so this many
+# callers may want one pointer at the same moment.
+ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list, and the cursor of the next part, None at the end."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A record with the revision at which it was read; 0 when it does not exist yet."""
+
+    record: T
+    revision: int
+
+
+def now(ports: Ports) -> str:
+    """Return the time as it is recorded."""
+    return stamp(ports.clock.now())
+
+
+def one(ledger: Ledger, key: Key) -> Item | None:
+    """Return one item, or None."""
+    return ledger.read([key])[0]
+
+
+def everything(ledger: Ledger, partition: str, prefix: str = "", *, newest_first: bool = False) -> Iterator[Item]:
+    """Return all items of a partition, page by page."""
+    after: str | None = None
+    while page := ledger.scan(partition, prefix=prefix, newest_first=newest_first, after=after):
+        yield from page
+        after = page[-1].key.sort
+
+
+def find_app(ports: Ports, name: str) -> App:
+    """Return an app, or raise NotFound."""
+    return kept_app(ports, name).record
+
+
+def kept_app(ports: Ports, name: str) -> Kept[App]:
+    """Return an app with its revision, or raise NotFound."""
+    item = one(ports.ledger, keys.of_app(name))
+    if item is None:
+        raise NotFound(f"There is no app {name[:80]!r}. Create it with `pullprod app create`.", app=name[:80])
+    return Kept(records.app(item.body), item.revision)
+
+
+def kept_version(ports: Ports, app: str, version: str) -> Kept[Version] | None:
+    """Return a version with its revision, or None."""
+    item = one(ports.ledger, keys.of_version(app, version))
+    return Kept(records.version(item.body), item.revision) if item else None
+
+
+def find_version(ports: Ports, app: str, version: str) -> Kept[Version]:
+    """Return a version with its revision, or raise NotFound."""
+    kept = kept_version(ports, app, version)
+    if kept is None:
+        raise NotFound(f"{app} has no version {version[:80]!r}.", version=version[:80])
+    return kept
+
+
+def kept_pointer(ports: Ports, app: str, name: str) -> Kept[Pointer] | None:
+    """Return a pointer with its revision, or None."""
+    item = one(ports.ledger, keys.of_pointer(app, name))
+    return Kept(records.pointer(item.body), item.revision) if item else None
+
+
+def find_pointer(ports: Ports, app: str, name: str) -> Kept[Pointer]:
+    """Return a pointer with its revision, or raise NotFound."""
+    kept = kept_pointer(ports, app, name)
+    if kept is None:
+        raise NotFound(f"{app} has no pointer {name[:80]!r}.", pointer=name[:80])
+    return kept
+
+
+def pointers(ports: Ports, app: str) -> list[Pointer]:
+    """Return all pointers of an app, by name."""
+    return [records.pointer(item.body) for item in everything(ports.ledger, keys.contents(app), keys.POINTER)]
+
+
+def versions(ports: Ports, app: str) -> list[Version]:
+    """Return all versions of an app, newest first."""
+    items = everything(ports.ledger, keys.contents(app), keys.VERSION)
+    return sorted((records.version(item.body) for item in items), key=lambda v: v.begun_at, reverse=True)
+
+
+def cursor(sort: str) -> str:
+    """Return an opaque cursor for what comes after a sort key."""
+    return base64.urlsafe_b64encode(sort.encode()).decode()
+
+
+def position(text: str | None) -> str | None:
+    """Return the sort key that a cursor stands for, None for the beginning, or raise InvalidRequest."""
+    if not text:
+        return None
+    try:
+        return base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidRequest("The cursor is not one that a list returned.", where="cursor") from None

@@ -1,0 +1,84 @@
+"""Domain objects as ledger items, and back. The only place that knows the fields of an item's body."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, cast
+
+from ..domain.apps import App, Retention
+from ..domain.json import Json
+from ..domain.manifests import Site
+from ..domain.pointers import Hold, Pointer, PointerState
+from ..domain.roles import Role, Token
+from ..domain.swaps import Swap, SwapKind
+from ..domain.versions import State, Version
+
+Body = Mapping[str, Json]
+
+
+def encode(record: App | Pointer | Swap | Token | Version) -> dict[str, Json]:
+    """Return the body of the item that keeps `record`."""
+    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, Enum):
+        return cast("str", value.value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return cast("Json", value)
+
+
+def version(body: Body) -> Version:
+    """Return the version that an item keeps."""
+    fields = cast("dict[str, Any]", dict(body))
+    return Version(
+        **{
+            **fields,
+            "state": State(fields["state"]),
+            "site": Site(**fields["site"]),
+            "health": tuple(fields["health"]),
+            "tags": tuple(fields["tags"]),
+        }
+    )
+
+
+def pointer(body: Body) -> Pointer:
+    """Return the pointer that an item keeps."""
+    fields = cast("dict[str, Any]", dict(body))
+    return Pointer(
+        **{
+            **fields,
+            "state": PointerState(fields["state"]),
+            "trail": tuple(fields["trail"]),
+            "recent": tuple((shown, generation) for shown, generation in fields["recent"]),
+            "hosts": tuple(fields["hosts"]),
+            "hold": Hold(**fields["hold"]) if fields["hold"] else None,
+        }
+    )
+
+
+def swap(body: Body) -> Swap:
+    """Return the swap that an item keeps."""
+    fields = cast("dict[str, Any]", dict(body))
+    return Swap(**{**fields, "kind": SwapKind(fields["kind"]), "forced": tuple(fields["forced"])})
+
+
+def app(body: Body) -> App:
+    """Return the app that an item keeps."""
+    fields = cast("dict[str, Any]", dict(body))
+    hosts = {name: tuple(listed) for name, listed in fields["hosts"].items()}
+    return App(**{**fields, "hosts": hosts, "retention": Retention(**fields["retention"])})
+
+
+def token(body: Body) -> Token:
+    """Return the token that an item keeps."""
+    fields = cast("dict[str, Any]", dict(body))
+    limits = {"apps": tuple(fields["apps"]), "pointers": tuple(fields["pointers"])}
+    return Token(**{**fields, **limits, "role": Role(fields["role"])})

@@ -1,0 +1,184 @@
+"""Planning a swap, making it, and rolling it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..domain import guards, pointers
+from ..domain.apps import App
+from ..domain.errors import Busy, InvalidRequest
+from ..domain.guards import Outcome, Proposal, Verdict
+from ..domain.names import Addresses, check_pointer
+from ..domain.pointers import Hold, Pointer
+from ..domain.swaps import Move, Swap, SwapKind
+from ..domain.versions import State, Version
+from ..ports import Change, Check, Lost, Ports
+from . import diff, health, keys, lineages, moves, reading, receipts, records, references
+from .diff import Files
+from .reading import Kept
+from .receipts import Receipt
+
+_MAX_REASON = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a caller asks for. `expected` is the generation that the caller saw; None takes whatever is current."""
+
+    app: str
+    pointer: str
+    by: str
+    reason: str
+    expected: int | None = None
+    force: tuple[str, ...] = ()
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A swap that was decided, and the pointer as it stands afterwards."""
+
+    pointer: Pointer
+    swap: Swap
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a swap would do. Nothing was changed to find out."""
+
+    proposal: Proposal
+    verdicts: tuple[Verdict, ...]
+    files: Files
+
+    @property
+    def allowed(self) -> bool:
+        """Tell whether no guard refuses."""
+        return all(verdict.outcome is not Outcome.REFUSE for verdict in self.verdicts)
+
+
+def plan(ports: Ports, addresses: Addresses, app: str, pointer: str, reference: str) -> Plan:
+    """Return what pointing `pointer` at `reference` would do now."""
+    configured = reading.find_app(ports, app)
+    version = references.resolve(ports, app, reference)
+    kept = _pointer(ports, configured, pointer)
+    proposal = _propose(ports, addresses, configured, kept.record, version, SwapKind.POINT)
+    live = _live(ports, kept.record)
+    return Plan(proposal, guards.evaluate(proposal), diff.files(ports, live, version))
+
+
+def point(ports: Ports, addresses: Addresses, order: Order, reference: str) -> Done:
+    """Point at what `reference` names.
+
+    Raises:
+        StalePointer: the pointer is not at the expected generation.
+        PointerHeld, GuardRefused, VersionNotReady: a guard refused.
+        IdempotencyConflict: the receipt's key was used for another request.
+    """
+    return _swap(ports, addresses, order, SwapKind.POINT, reference)
+
+
+def rollback(ports: Ports, addresses: Addresses, order: Order, reference: str | None) -> Done:
+    """Show the previously shown version again, or the one that `reference` names.
+
+    A pointer that follows a branch is held afterwards, so that the next push does not undo the rollback.
+
+    Raises:
+        NothingToRollBackTo: the pointer has shown no other version that is still ready.
+    """
+    return _swap(ports, addresses, order, SwapKind.ROLLBACK, reference)
+
+
+def _swap(ports: Ports, addresses: Addresses, order: Order, kind: SwapKind, reference: str | None) -> Done:
+    _check(order)
+    app = reading.find_app(ports, order.app)
+    for _ in range(reading.ATTEMPTS):
+        if done := _recorded(ports, order):
+            return done
+        kept = _pointer(ports, app, order.pointer)
+        pointers.require_generation(kept.record, order.expected)
+        version = _version(ports, kept.record, reference)
+        proposal = _propose(ports, addresses, app, kept.record, version.record, kind)
+        forced = guards.enforce(proposal, order.force)
+        move = Move(version.record.id, kind, order.by, proposal.now, order.reason, forced)
+        swap, changes = moves.prepare(_held_after(kept, move), move)
+        try:
+            ports.ledger.commit([*changes, *_conditions(ports, order, version, swap)])
+        except Lost:
+            continue
+        return Done(moves.try_to_show(ports, order.app, order.pointer, swap.generation), swap)
+    raise Busy(f"{order.pointer} moved {reading.ATTEMPTS} times while this swap was tried. Try again.")
+
+
+def _check(order: Order) -> None:
+    check_pointer(order.pointer)
+    guards.check_force(order.force)
+    if not order.reason.strip() or len(order.reason) > _MAX_REASON:
+        raise InvalidRequest(f"Say why, in 1 to {_MAX_REASON:,} characters.", where="reason")
+
+
+def _recorded(ports: Ports, order: Order) -> Done | None:
+    """Return what an earlier request with the same idempotency key did."""
+    body = receipts.recall(ports, order.receipt)
+    if body is None:
+        return None
+    item = reading.one(ports.ledger, keys.of_swap(order.app, order.pointer, int(str(body["generation"]))))
+    if item is None:
+        raise InvalidRequest("The Idempotency-Key was used for something else.", where="Idempotency-Key")
+    swap = records.swap(item.body)
+    return Done(moves.try_to_show(ports, order.app, order.pointer, swap.generation), swap)
+
+
+def _conditions(ports: Ports, order: Order, version: Kept[Version], swap: Swap) -> Sequence[Change]:
+    """The version must still be ready at the very moment of the swap, and the receipt still unused."""
+    still_ready = Check(keys.of_version(order.app, version.record.id), version.revision)
+    return [still_ready, *receipts.changes(ports, order.receipt, generation=swap.generation)]
+
+
+def _pointer(ports: Ports, app: App, name: str) -> Kept[Pointer]:
+    check_pointer(name)
+    kept = reading.kept_pointer(ports, app.name, name)
+    return kept or Kept(Pointer(app.name, name, follows=app.follow.get(name), hosts=app.hosts.get(name, ())), 0)
+
+
+def _version(ports: Ports, pointer: Pointer, reference: str | None) -> Kept[Version]:
+    if reference is None:
+        return _previous(ports, pointer)
+    resolved = references.resolve(ports, pointer.app, reference)
+    return reading.find_version(ports, pointer.app, resolved.id)
+
+
+def _previous(ports: Ports, pointer: Pointer) -> Kept[Version]:
+    """Walk the trail back to the first version that can still be shown."""
+    for name in pointer.trail:
+        kept = reading.kept_version(ports, pointer.app, name)
+        if kept and kept.record.state is State.READY:
+            return kept
+    return reading.find_version(ports, pointer.app, pointers.require_previous(replace(pointer, trail=())))
+
+
+def _live(ports: Ports, pointer: Pointer) -> Version | None:
+    kept = reading.kept_version(ports, pointer.app, pointer.version) if pointer.version else None
+    return kept.record if kept else None
+
+
+def _propose(
+    ports: Ports, addresses: Addresses, app: App, pointer: Pointer, version: Version, kind: SwapKind
+) -> Proposal:
+    return Proposal(
+        app=app,
+        pointer=pointer,
+        version=version,
+        commits=lineages.compare(ports, _live(ports, pointer), version),
+        kind=kind,
+        now=reading.now(ports),
+        unhealthy=health.complaint(ports, addresses, version),
+    )
+
+
+def _held_after(kept: Kept[Pointer], move: Move) -> Kept[Pointer]:
+    pointer = kept.record
+    if move.kind is not SwapKind.ROLLBACK or pointer.follows is None or pointer.hold is not None:
+        return kept
+    hold = Hold(f"rolled back: {move.reason}", move.by, move.at)
+    return Kept(replace(pointer, hold=hold), kept.revision)
