@@ -127,7 +127,10 @@ class Store(Protocol):
         ...
 
     def place(self, objects: Sequence[StoredObject]) -> list[Upload]:
-        """Make objects present from bytes that the store already has; return leave to send the rest, each content once."""
+        """Make objects present from bytes that the store already has; return leave to send the others.
+
+        Each content is asked for once, however many objects have it.
+        """
         ...
 
     def missing(self, objects: Sequence[StoredObject]) -> list[StoredObject]:

@@ -56,7 +56,7 @@ def try_to_show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
     """
     try:
         return show(ports, app, name, generation)
-    except Exception:
+    except Exception:  # noqa: BLE001 - see above; the reconciler meets the same error and reports it again.
         _log.exception("%s of %s is decided at generation %d, but not shown yet", name, app, generation)
         return reading.find_pointer(ports, app, name).record
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 from ..domain import manifests, routes, segments
 from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotReady
+from ..domain.json import Json
 from ..domain.manifests import Manifest
 from ..domain.names import Addresses
 from ..domain.segments import Segment
@@ -171,7 +172,7 @@ def _claim(app: str, segment: Segment, item: Item | None) -> Change:
     """Pass if the segment stays as it was read; write it if it is new, or if prune had an eye on it."""
     key = keys.of_segment(app, segment.digest)
     if item is None:
-        body = {"sha256": segment.sha256, "state": UPLOADING, **_weight(segment)}
+        body: dict[str, Json] = {"sha256": segment.sha256, "state": UPLOADING, **_weight(segment)}
         return Put(key, body, 0)
     if item.body["state"] == CONDEMNED:
         return Put(key, {**item.body, "state": item.body["before"]}, item.revision)
@@ -203,12 +204,13 @@ def _uploads(ports: Ports, wanted: list[StoredObject], after: str | None) -> Pag
     """
     rest = [obj for obj in wanted if after is None or obj.sha256 > after]
     found: list[Upload] = []
+    last = ""
     while rest and len(found) < PAGE:
         last = rest[min(PAGE, len(rest)) - 1].sha256
         part = [obj for obj in rest if obj.sha256 <= last]
         found += ports.store.place(part)
         rest = rest[len(part) :]
-    return Page(found, reading.cursor(last) if rest else None) if found or rest else Page([], None)
+    return Page(found, reading.cursor(last) if rest else None)
 
 
 def _once(objects: list[StoredObject]) -> list[StoredObject]:
@@ -223,7 +225,8 @@ def _prepare(ports: Ports, kept: Kept[Version]) -> None:
         prefix_parts = 3
         paths = [obj.key.split("/", prefix_parts)[prefix_parts] for obj in islice(missing, _MISSING_SHOWN)]
         raise UploadIncomplete(
-            f"{len(missing):,} file(s) of {version.id} have not arrived, {paths[0]!r} for one. Send them, then finalize.",
+            f"{len(missing):,} file(s) of {version.id} have not arrived, {paths[0]!r} for one. "
+            "Send them, then finalize.",
             missing=paths,
             missing_files=len(missing),
         )

@@ -14,10 +14,12 @@ def stamp(moment: datetime) -> str:
 
 def parse(text: str, where: str) -> datetime:
     """Return the moment that an ISO 8601 text with a time zone names, else raise InvalidRequest for field `where`."""
+    refused = InvalidRequest(f"{text[:40]!r} is no time: write it like 2026-11-24T05:25:52Z.", where=where)
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        if moment.tzinfo is None:
-            raise ValueError
-        return moment.astimezone(timezone.utc)
+        utc = moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
-        raise InvalidRequest(f"{text[:40]!r} is no time: write it like 2026-11-24T05:25:52Z.", where=where) from None
+        raise refused from None
+    if moment.tzinfo is None:
+        raise refused
+    return utc
