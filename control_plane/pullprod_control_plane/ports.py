@@ -97,7 +97,7 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object as it must stand in the store: key, size in bytes, SHA-256 in hex, and the headers it is served with."""
+    """An object as it must stand in the store: key, bytes, SHA-256 in hex, and the headers that it is served with."""
 
     key: str
     size: int

@@ -63,6 +63,12 @@ def adopt(ports: Ports, app: App, version: Version, branch: str | None, by: str)
     raise Busy(f"The pointers of {branch} moved too often. Publish again.")
 
 
+def pointer_of(ports: Ports, app: App, branch: str | None) -> Pointer | None:
+    """Return the pointer that is a branch's own, or None if it has none yet."""
+    own = _own(ports, app, branch) if branch else None
+    return own.record if own and own.revision else None
+
+
 def _show(ports: Ports, swaps: list[Swap]) -> None:
     for swap in swaps:
         moves.try_to_show(ports, swap.app, swap.pointer, swap.generation)

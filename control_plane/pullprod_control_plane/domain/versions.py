@@ -22,8 +22,10 @@ class State(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What is recorded of a version. Times are ISO 8601 in UTC; `segments` is the
-    joined string of 64 digests, `digest` the SHA-256 of the manifest's content.
+    """What is recorded of a version.
+
+    Times are ISO 8601 in UTC; `segments` is the joined string of 64 digests, `digest` the SHA-256 of the
+    manifest's content; `revoked` tells who withdrew the version and why.
     """
 
     id: str

@@ -1,0 +1,56 @@
+"""The composition root: the only place that knows which adapter is plugged into which port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .adapters.local.directory_store import DirectoryStore
+from .adapters.local.edge_server import EdgeServer
+from .adapters.local.loopback_probe import LoopbackProbe
+from .adapters.local.sqlite_edge import SqliteEdge
+from .adapters.local.sqlite_ledger import SqliteLedger
+from .adapters.local.system_clock import SystemClock
+from .adapters.local.upload_server import UploadServer
+from .domain.names import Addresses
+from .ports import Ports
+from .settings import LocalSettings
+
+AsgiApp = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """What entry points need: the ports, and how previews are addressed."""
+
+    ports: Ports
+    addresses: Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSystem:
+    """A control plane on one machine, with the two servers that stand for S3 and CloudFront."""
+
+    control: ControlPlane
+    uploads: AsgiApp
+    edge: AsgiApp
+    close: Callable[[], None]
+
+
+def local(settings: LocalSettings) -> LocalSystem:
+    """Open, or create, the control plane that lives in a directory."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    clock = SystemClock()
+    ledger = SqliteLedger(settings.data / "ledger.sqlite3")
+    store = DirectoryStore(settings.data / "store", settings.api_url, clock)
+    edge = SqliteEdge(settings.data / "routes.sqlite3")
+    ports = Ports(ledger, store, edge, LoopbackProbe(settings.port), clock)
+
+    def close() -> None:
+        for adapter in (ledger, store, edge):
+            adapter.close()
+
+    return LocalSystem(
+        ControlPlane(ports, settings.addresses), UploadServer(store), EdgeServer(edge.get, store.served), close
+    )

@@ -1,0 +1,60 @@
+"""The API as one Powertools application, whichever server or Lambda event brings the requests."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
+
+from . import problems, wire
+from .routes import apps, pointers, tokens, versions
+from .routes.answers import ok
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...bootstrap import ControlPlane
+
+Resolver = TypeVar("Resolver", bound=ApiGatewayResolver)
+TITLE = "pullprod"
+
+
+def create(resolver: Resolver, control: ControlPlane) -> Resolver:
+    """Return `resolver` with every call of the API, serving `control`."""
+
+    def inject(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Response[Any]:
+        app.append_context(control=control)
+        answer: Response[Any] = next_middleware(app)
+        return answer
+
+    resolver.use([inject])
+    for part in (apps, versions, pointers, tokens):
+        resolver.include_router(part.router)
+    resolver.get("/v1/health", tags=["service"], operation_id="health", security=[])(_health)
+    resolver.get("/v1/openapi.json", include_in_schema=False)(lambda: _openapi(resolver))
+    problems.install(resolver)
+    return resolver
+
+
+def _health() -> Response[wire.Health]:
+    """Tell that the control plane answers."""
+    return ok(wire.Health(status="ok", version=version("pullprod")))
+
+
+def _openapi(resolver: ApiGatewayResolver) -> Response[str]:
+    return Response(status_code=200, content_type="application/json", body=openapi(resolver))
+
+
+def openapi(resolver: ApiGatewayResolver) -> str:
+    """Return the API's description, OpenAPI 3.1, as JSON text."""
+    return resolver.get_openapi_json_schema(
+        title=TITLE,
+        version="1",
+        openapi_version="3.1.0",
+        description="It's pull from production, not push to production.",
+        security_schemes={"token": HTTPBearer(scheme="bearer")},
+        security=[{"token": []}],
+    )

@@ -1,0 +1,227 @@
+"""Domain objects as the API's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ...application import look, references
+from ...application.diff import Files
+from ...application.publish import Begun
+from ...application.reading import Page
+from ...application.swap import Done, Plan
+from ...domain.apps import App
+from ...domain.lineage import Difference
+from ...domain.pointers import Pointer
+from ...domain.roles import Token
+from ...domain.swaps import Swap
+from ...domain.versions import Version
+from ...ports import Upload
+from . import wire
+
+if TYPE_CHECKING:
+    from ...bootstrap import ControlPlane
+
+_LISTED = 1_000
+_NAMED_COMMITS = 100
+
+
+def app(record: App) -> wire.App:
+    """Return an app."""
+    return wire.App(
+        name=record.name,
+        hosts={pointer: list(hosts) for pointer, hosts in record.hosts.items()},
+        follow=dict(record.follow),
+        main=record.main,
+        guards=wire.GuardsTaken.model_validate({"lineage": dict(record.lineage)}),
+        retention=wire.RetentionTaken(
+            keep_days=record.retention.keep_days,
+            keep_newest=record.retention.keep_newest,
+            keep_per_branch=record.retention.keep_per_branch,
+        ),
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+    )
+
+
+def version(control: ControlPlane, record: Version, shown: Mapping[str, list[str]] | None = None) -> wire.Version:
+    """Return a version; `shown` is who shows what, read anew unless a list of versions shares it."""
+    showing = look.shown_by(control.ports, record.app) if shown is None else shown
+    return wire.Version(
+        id=record.id,
+        app=record.app,
+        commit=record.commit,
+        branch=record.branch,
+        message=record.message,
+        author=record.author,
+        committed_at=record.committed_at,
+        published_at=record.published_at,
+        published_by=record.published_by,
+        state=record.state.value,
+        files=record.files,
+        bytes=record.bytes,
+        functions=[],
+        dirty=record.dirty,
+        tags=list(record.tags),
+        url=control.addresses.url(record.id, record.app),
+        pointers=showing.get(record.id, []),
+        revoked=record.revoked,
+    )
+
+
+def versions(control: ControlPlane, app_name: str, page: Page[Version]) -> wire.Versions:
+    """Return a page of versions."""
+    shown = look.shown_by(control.ports, app_name)
+    return wire.Versions(items=[version(control, v, shown) for v in page.items], next_cursor=page.next_cursor)
+
+
+def pointer(control: ControlPlane, record: Pointer) -> wire.Pointer:
+    """Return a pointer; a hold that has ended is none."""
+    hold = record.hold
+    standing = hold if hold and hold.active(look.reading.now(control.ports)) else None
+    return wire.Pointer(
+        name=record.name,
+        version=record.version,
+        generation=record.generation,
+        state=record.state.value,
+        previous=record.previous,
+        follows=record.follows,
+        hosts=list(record.hosts),
+        url=control.addresses.url(record.name, record.app),
+        hold=_hold(standing.reason, standing.owner, standing.since, standing.until) if standing else None,
+        moved_at=record.moved_at,
+        moved_by=record.moved_by,
+        reason=record.reason,
+    )
+
+
+def _hold(reason: str, owner: str, since: str, until: str | None) -> wire.Hold:
+    return wire.Hold(reason=reason, owner=owner, since=since, until=until)
+
+
+def swap(record: Swap) -> wire.Swap:
+    """Return the record of a swap."""
+    return wire.Swap(
+        pointer=record.pointer,
+        generation=record.generation,
+        from_version=record.from_version,
+        to_version=record.to_version,
+        kind=record.kind.value,
+        by=record.by,
+        at=record.at,
+        reason=record.reason,
+        forced=list(record.forced),
+        previous_hash=record.previous_hash,
+        hash=record.hash,
+    )
+
+
+def swapped(control: ControlPlane, done: Done) -> wire.Swapped:
+    """Return what a swap did."""
+    return wire.Swapped(pointer=pointer(control, done.pointer), swap=swap(done.swap))
+
+
+def uploads(page: Page[Upload]) -> wire.Uploads:
+    """Return a page of uploads."""
+    return wire.Uploads(items=[_upload(upload) for upload in page.items], next_cursor=page.next_cursor)
+
+
+def _upload(upload: Upload) -> wire.UploadUrl:
+    return wire.UploadUrl(
+        path=upload.object.key.split("/", 3)[3],
+        size=upload.object.size,
+        sha256=upload.object.sha256,
+        method="PUT",
+        url=upload.url,
+        headers=dict(upload.headers),
+    )
+
+
+def begun(control: ControlPlane, record: Begun) -> wire.Begun:
+    """Return an announced version."""
+    return wire.Begun(
+        version=version(control, record.version),
+        uploads=uploads(record.uploads),
+        missing_files=len(record.missing),
+        missing_bytes=sum(obj.size for obj in record.missing),
+    )
+
+
+def commits(control: ControlPlane, app_name: str, difference: Difference) -> wire.Commits:
+    """Return commits gained and lost, with what is known of the newest of them."""
+    return wire.Commits(
+        gained=_lines(control, app_name, difference.gained),
+        lost=_lines(control, app_name, difference.lost),
+        complete=difference.complete,
+        gained_count=len(difference.gained),
+        lost_count=len(difference.lost),
+    )
+
+
+def _lines(control: ControlPlane, app_name: str, shas: Sequence[str]) -> list[wire.CommitLine]:
+    known = [_line(control, app_name, sha) for sha in islice(shas, _NAMED_COMMITS)]
+    return known + [wire.CommitLine(commit=sha, message=None, version=None) for sha in shas[_NAMED_COMMITS:]]
+
+
+def _line(control: ControlPlane, app_name: str, sha: str) -> wire.CommitLine:
+    published = references.versions_of(control.ports, app_name, sha)
+    newest = max(published, key=lambda v: v.begun_at, default=None)
+    if newest is None:
+        return wire.CommitLine(commit=sha, message=None, version=None)
+    return wire.CommitLine(commit=sha, message=newest.message.partition("\n")[0], version=newest.id)
+
+
+def files(record: Files) -> wire.Files:
+    """Return which files differ."""
+    return wire.Files(
+        added=record.added[:_LISTED],
+        changed=record.changed[:_LISTED],
+        removed=record.removed[:_LISTED],
+        added_count=len(record.added),
+        changed_count=len(record.changed),
+        removed_count=len(record.removed),
+    )
+
+
+def plan(control: ControlPlane, record: Plan) -> wire.Plan:
+    """Return what a swap would do."""
+    proposal = record.proposal
+    shown = pointer(control, proposal.pointer)
+    hosts = [control.addresses.host(shown.name, proposal.app.name), *shown.hosts]
+    return wire.Plan(
+        pointer=shown,
+        version=version(control, proposal.version),
+        allowed=record.allowed,
+        guards=[
+            wire.Guard(name=v.guard, outcome=v.outcome.value, detail=v.detail, overridable=v.overridable)
+            for v in record.verdicts
+        ],
+        commits=commits(control, proposal.app.name, proposal.commits),
+        files=files(record.files),
+        hosts=hosts,
+        targets=[wire.Target(kind="edge-route", name=host) for host in hosts],
+    )
+
+
+def token(record: Token) -> wire.Token:
+    """Return a token's record."""
+    return wire.Token(**_token(record))
+
+
+def new_token(record: Token, secret: str | None) -> wire.NewToken:
+    """Return a token's record with the token."""
+    return wire.NewToken(**_token(record), token=secret)
+
+
+def _token(record: Token) -> dict[str, object]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "role": record.role.value,
+        "apps": list(record.apps),
+        "pointers": list(record.pointers),
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+        "revoked_at": record.revoked_at,
+    }

@@ -1,0 +1,142 @@
+"""Pointers: look, plan, swap, roll back, hold."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from aws_lambda_powertools.event_handler.router import Router
+
+from ....application import holds, look, reading, swap
+from ....application.swap import Done, Order
+from ....domain.pointers import Pointer, PointerState
+from ....domain.roles import Call, Token
+from .. import access, present, wire
+from .answers import READS, SWAPS, answer, ok
+
+router = Router()
+AppName = Annotated[str, Path(description="The app's name")]
+PointerName = Annotated[str, Path(description="The pointer's name")]
+IfMatch = Annotated[str | None, Header(alias="If-Match", description='The generation that you saw: "7"')]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", description="Makes a repeat harmless")]
+
+
+@router.get("/v1/apps/<app>/pointers", tags=["pointers"], operation_id="listPointers", responses=READS)
+def list_pointers(
+    app: AppName,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
+) -> Response[wire.Pointers]:
+    """List pointers, by name."""
+    access.require(router, Call.LOOK, app)
+    control = access.control(router)
+    page = look.pointers(control.ports, app, limit, cursor)
+    return ok(wire.Pointers(items=[present.pointer(control, p) for p in page.items], next_cursor=page.next_cursor))
+
+
+@router.get("/v1/apps/<app>/pointers/<name>", tags=["pointers"], operation_id="getPointer", responses=READS)
+def get_pointer(app: AppName, name: PointerName) -> Response[wire.Pointer]:
+    """Read a pointer; the ETag is its generation."""
+    access.require(router, Call.LOOK, app)
+    control = access.control(router)
+    reading.find_app(control.ports, app)
+    return _answer(reading.find_pointer(control.ports, app, name).record)
+
+
+def _answer(pointer: Pointer) -> Response[wire.Pointer]:
+    return ok(present.pointer(access.control(router), pointer), {"ETag": f'"{pointer.generation}"'})
+
+
+@router.post("/v1/apps/<app>/pointers/<name>/plan", tags=["pointers"], operation_id="plan", responses=READS)
+def plan_swap(app: AppName, name: PointerName, body: Annotated[wire.VersionTaken, Body()]) -> Response[wire.Plan]:
+    """Tell what a swap would do; nothing is changed."""
+    access.require(router, Call.LOOK, app)
+    control = access.control(router)
+    return ok(present.plan(control, swap.plan(control.ports, control.addresses, app, name, body.version)))
+
+
+@router.put("/v1/apps/<app>/pointers/<name>", tags=["pointers"], operation_id="point", responses=SWAPS)
+def point(
+    app: AppName,
+    name: PointerName,
+    body: Annotated[wire.SwapTaken, Body()],
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[wire.Swapped]:
+    """Point at a version. With If-Match it is a compare-and-swap; without, it takes whatever is current."""
+    del if_match, idempotency_key  # Described here, read by `access`, which must see them as they were sent.
+    order = _order(app, name, body.reason, body.force)
+    control = access.control(router)
+    return _swapped(swap.point(control.ports, control.addresses, order, body.version))
+
+
+@router.post("/v1/apps/<app>/pointers/<name>/rollback", tags=["pointers"], operation_id="rollback", responses=SWAPS)
+def rollback(
+    app: AppName,
+    name: PointerName,
+    body: Annotated[wire.RollbackTaken, Body()],
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[wire.Swapped]:
+    """Show the previously shown version again, or the one named; a pointer that follows a branch is then held."""
+    del if_match, idempotency_key  # As above.
+    order = _order(app, name, body.reason, body.force)
+    control = access.control(router)
+    return _swapped(swap.rollback(control.ports, control.addresses, order, body.to))
+
+
+def _order(app: str, name: str, reason: str, force: list[str]) -> Order:
+    token = _mover(app, name, force)
+    return Order(
+        app=app,
+        pointer=name,
+        by=token.principal,
+        reason=reason,
+        expected=access.expected_generation(router),
+        force=tuple(force),
+        receipt=access.receipt(router, token),
+    )
+
+
+def _mover(app: str, name: str, force: list[str]) -> Token:
+    token = access.require(router, Call.MOVE, app, name)
+    return access.require(router, Call.OVERRIDE_HOLD, app, name) if "hold" in force else token
+
+
+def _swapped(done: Done) -> Response[wire.Swapped]:
+    """202 while this very swap is decided but not shown yet."""
+    pointer = done.pointer
+    waiting = pointer.state is PointerState.APPLYING and pointer.generation == done.swap.generation
+    body = present.swapped(access.control(router), done)
+    return answer(202 if waiting else 200, body, {"ETag": f'"{pointer.generation}"'})
+
+
+@router.put("/v1/apps/<app>/pointers/<name>/hold", tags=["pointers"], operation_id="hold", responses=READS)
+def hold(app: AppName, name: PointerName, body: Annotated[wire.HoldTaken, Body()]) -> Response[wire.Pointer]:
+    """Hold a pointer: no path moves it until the hold is released or ends."""
+    token = access.require(router, Call.HOLD, app, name)
+    access.once(router, token)
+    ports = access.control(router).ports
+    return _answer(holds.hold(ports, app, name, token.principal, body.reason, body.until))
+
+
+@router.delete("/v1/apps/<app>/pointers/<name>/hold", tags=["pointers"], operation_id="unhold", responses=READS)
+def unhold(app: AppName, name: PointerName) -> Response[wire.Pointer]:
+    """Release a pointer."""
+    token = access.require(router, Call.HOLD, app, name)
+    access.once(router, token)
+    return _answer(holds.release(access.control(router).ports, app, name))
+
+
+@router.get("/v1/apps/<app>/pointers/<name>/history", tags=["pointers"], operation_id="history", responses=READS)
+def get_history(
+    app: AppName,
+    name: PointerName,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
+) -> Response[wire.History]:
+    """List a pointer's swaps, newest first."""
+    access.require(router, Call.LOOK, app)
+    page = look.history(access.control(router).ports, app, name, limit, cursor)
+    return ok(wire.History(items=[present.swap(s) for s in page.items], next_cursor=page.next_cursor))

@@ -1,0 +1,152 @@
+"""Versions: publish, look, compare, withdraw."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+from aws_lambda_powertools.event_handler.router import Router
+
+from ....application import contents, diff, follow, lineages, look, publish, reading, references, revoke
+from ....domain import times
+from ....domain.manifests import Commit, File, Manifest, Site
+from ....domain.roles import Call
+from ....domain.versions import State, Version
+from .. import access, present, wire
+from .answers import CREATES, READS, created, ok
+
+router = Router()
+AppName = Annotated[str, Path(description="The app's name")]
+VersionId = Annotated[str, Path(description="A version's id")]
+VersionRef = Annotated[wire.Reference, Path(description="A version id, commit prefix, branch:x, pointer:x or tag:x")]
+States = Literal["uploading", "preparing", "ready", "retiring", "retired", "revoked"]
+
+
+@router.post("/v1/apps/<app>/versions", tags=["versions"], operation_id="beginVersion", responses=CREATES)
+def begin(app: AppName, body: Annotated[wire.ManifestTaken, Body()]) -> Response[wire.Begun]:
+    """Announce a version; the answer tells what to upload. The same manifest again continues where it stopped."""
+    token = access.require(router, Call.PUBLISH, app)
+    access.once(router, token)
+    begun = publish.begin(access.control(router).ports, app, token.principal, _manifest(body))
+    answer = present.begun(access.control(router), begun)
+    return created(answer) if begun.created else ok(answer)
+
+
+def _manifest(body: wire.ManifestTaken) -> Manifest:
+    commit = Commit(
+        sha=body.commit,
+        branch=body.branch,
+        message=body.message,
+        author=body.author,
+        committed_at=times.stamp(times.parse(body.committed_at, "committed_at")),
+        ancestors=tuple(body.ancestors),
+        tags=tuple(body.tags),
+        dirty=body.dirty,
+    )
+    files = tuple(File(file.path, file.size, file.sha256, file.type) for file in body.files)
+    return Manifest(commit, files, Site(body.site.clean_urls, body.site.spa), tuple(body.health.paths))
+
+
+@router.post(
+    "/v1/apps/<app>/versions/<version>/uploads", tags=["versions"], operation_id="listUploads", responses=READS
+)
+def list_uploads(app: AppName, version: VersionId, body: Annotated[wire.PageTaken, Body()]) -> Response[wire.Uploads]:
+    """Return the next page of uploads, or plan afresh what is still missing."""
+    access.require(router, Call.PUBLISH, app)
+    return ok(present.uploads(publish.uploads(access.control(router).ports, app, version, body.cursor)))
+
+
+@router.post(
+    "/v1/apps/<app>/versions/<version>/finalize", tags=["versions"], operation_id="finalizeVersion", responses=READS
+)
+def finalize(app: AppName, version: VersionId, body: Annotated[wire.EmptyTaken, Body()]) -> Response[wire.Finalized]:
+    """Verify that everything has arrived, make the version ready, and let its branch's pointers follow."""
+    del body  # It only has to be empty.
+    token = access.require(router, Call.PUBLISH, app)
+    control = access.control(router)
+    ready = publish.finalize(control.ports, control.addresses, app, version, token.principal)
+    pointer = follow.pointer_of(control.ports, reading.find_app(control.ports, app), ready.branch)
+    shown = present.pointer(control, pointer) if pointer else None
+    return ok(wire.Finalized(version=present.version(control, ready), pointer=shown))
+
+
+@router.get("/v1/apps/<app>/versions", tags=["versions"], operation_id="listVersions", responses=READS)
+def list_versions(
+    app: AppName,
+    branch: Annotated[str | None, Query(max_length=255)] = None,
+    commit: Annotated[str | None, Query(max_length=40)] = None,
+    state: Annotated[States | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
+) -> Response[wire.Versions]:
+    """List versions, newest first."""
+    access.require(router, Call.LOOK, app)
+    control = access.control(router)
+    wanted = look.Filter(branch, commit, State(state) if state else None)
+    return ok(present.versions(control, app, look.versions(control.ports, app, wanted, limit, cursor)))
+
+
+def _resolved(app: str, reference: str) -> Version:
+    ports = access.control(router).ports
+    reading.find_app(ports, app)
+    return references.resolve(ports, app, reference)
+
+
+@router.get("/v1/apps/<app>/versions/<ref>", tags=["versions"], operation_id="getVersion", responses=READS)
+def get_version(app: AppName, ref: VersionRef) -> Response[wire.Version]:
+    """Read a version."""
+    access.require(router, Call.LOOK, app)
+    return ok(present.version(access.control(router), _resolved(app, ref)))
+
+
+@router.get("/v1/apps/<app>/versions/<ref>/manifest", tags=["versions"], operation_id="getManifest", responses=READS)
+def get_manifest(app: AppName, ref: VersionRef) -> Response[wire.Manifest]:
+    """Read what is in a version."""
+    access.require(router, Call.LOOK, app)
+    control = access.control(router)
+    version = _resolved(app, ref)
+    files = [
+        wire.FileTaken(path=file.path, size=file.size, sha256=file.sha256, type=file.type)
+        for file in contents.files(control.ports, version)
+    ]
+    return ok(
+        wire.Manifest(
+            version=present.version(control, version),
+            ancestors=list(lineages.line_of(control.ports, version).ancestors),
+            site=wire.SiteTaken.model_validate({"clean_urls": version.site.clean_urls, "spa": version.site.spa}),
+            health=wire.HealthTaken(paths=list(version.health)),
+            files=files,
+        )
+    )
+
+
+@router.delete("/v1/apps/<app>/versions/<ref>", tags=["versions"], operation_id="revokeVersion", responses=READS)
+def revoke_version(app: AppName, ref: VersionRef, body: Annotated[wire.ReasonTaken, Body()]) -> Response[wire.Version]:
+    """Withdraw a version: its address answers 410, nothing can be pointed at it, its record stays."""
+    token = access.require(router, Call.REVOKE, app)
+    access.once(router, token)
+    control = access.control(router)
+    revoked = revoke.revoke(control.ports, app, ref, token.principal, body.reason)
+    return ok(present.version(control, revoked))
+
+
+@router.get("/v1/apps/<app>/diff", tags=["versions"], operation_id="diff", responses=READS)
+def get_diff(
+    app: AppName,
+    from_: Annotated[str, Query(alias="from", min_length=1, max_length=300)],
+    to: Annotated[str, Query(min_length=1, max_length=300)],
+) -> Response[wire.Diff]:
+    """Tell which commits and files differ between two references."""
+    access.require(router, Call.LOOK, app)
+    control = access.control(router)
+    reading.find_app(control.ports, app)
+    between = diff.between(control.ports, app, from_, to)
+    return ok(
+        wire.Diff(
+            from_version=present.version(control, between.first),
+            to_version=present.version(control, between.second),
+            commits=present.commits(control, app, between.commits),
+            files=present.files(between.files),
+        )
+    )

@@ -1,0 +1,467 @@
+"""The API's JSON: what is taken, strictly, and what is answered. `docs/openapi.json` is made from these models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from ...domain import manifests
+
+# References come percent-encoded in paths, since branch names have slashes.
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=800), AfterValidator(unquote)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Text = Annotated[str, StringConstraints(max_length=1_000)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"\S")]
+Cursor = Annotated[str, StringConstraints(max_length=2_000)]
+Ref = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class Taken(BaseModel):
+    """Base of everything that is taken: an unknown field is an error, not a shrug."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Answered(BaseModel):
+    """Base of everything that is answered."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+class FileTaken(Taken):
+    """One file of a manifest; `size` in bytes, `sha256` as 64 hex digits."""
+
+    path: Annotated[str, StringConstraints(min_length=1, max_length=manifests.MAX_PATH_BYTES)]
+    size: Annotated[int, Field(ge=0, le=manifests.MAX_FILE_BYTES)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    type: Annotated[str, StringConstraints(min_length=3, max_length=200)]
+
+
+class SiteTaken(Taken):
+    """How paths turn into files."""
+
+    clean_urls: Literal["directory", "html", "off"] = "directory"
+    spa: bool = False
+
+
+class HealthTaken(Taken):
+    """Paths that must answer 200 to 399 before the version may be pointed at."""
+
+    paths: Annotated[list[Annotated[str, StringConstraints(max_length=300)]], Field(max_length=10)] = []
+
+
+class ManifestTaken(Taken):
+    """A version as a client announces it. `ancestors` are newest first, without the commit itself."""
+
+    commit: Sha
+    branch: Ref | None = None
+    message: Text = ""
+    author: Text = ""
+    committed_at: Annotated[str, StringConstraints(max_length=40)]
+    ancestors: Annotated[list[Sha], Field(max_length=manifests.MAX_ANCESTORS)] = []
+    tags: Annotated[list[Ref], Field(max_length=manifests.MAX_TAGS)] = []
+    dirty: bool = False
+    site: SiteTaken = SiteTaken()
+    health: HealthTaken = HealthTaken()
+    files: list[FileTaken]
+    functions: Annotated[list[Name], Field(max_length=0)] = []
+
+
+class RetentionTaken(Taken):
+    """What prune keeps beside everything that is shown."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    keep_newest: Annotated[int, Field(ge=1, le=100_000)] = 20
+    keep_per_branch: Annotated[int, Field(ge=1, le=1_000)] = 3
+
+
+class GuardsTaken(Taken):
+    """Guards by pointer."""
+
+    lineage: dict[str, Literal["refuse", "off"]] = {"production": "refuse"}
+
+
+class AppTaken(Taken):
+    """An app's configuration; `{}` takes every default. `hosts` are by pointer, `follow` maps pointers to branches."""
+
+    hosts: dict[str, Annotated[list[str], Field(max_length=25)]] = {}
+    follow: dict[str, Ref] = {}
+    main: Ref = "main"
+    guards: GuardsTaken = GuardsTaken()
+    retention: RetentionTaken = RetentionTaken()
+
+
+class PageTaken(Taken):
+    """Which page of uploads; null plans afresh what is still missing."""
+
+    cursor: Cursor | None = None
+
+
+class EmptyTaken(Taken):
+    """Nothing to say."""
+
+
+class VersionTaken(Taken):
+    """The version that a plan is about, by any reference."""
+
+    version: Ref
+
+
+class SwapTaken(Taken):
+    """A swap: which version, why, and which guards to override."""
+
+    version: Ref
+    reason: Reason
+    force: Annotated[list[str], Field(max_length=10)] = []
+
+
+class RollbackTaken(Taken):
+    """A rollback: why, and to which version if not to the previously shown one."""
+
+    reason: Reason
+    to: Ref | None = None
+    force: Annotated[list[str], Field(max_length=10)] = []
+
+
+class HoldTaken(Taken):
+    """A hold: why, and until when (ISO 8601) if it shall end by itself."""
+
+    reason: Reason
+    until: Annotated[str, StringConstraints(max_length=40)] | None = None
+
+
+class ReasonTaken(Taken):
+    """Why."""
+
+    reason: Reason
+
+
+class PruneTaken(Taken):
+    """Whether only to tell what would go."""
+
+    dry_run: bool = True
+
+
+class TokenTaken(Taken):
+    """A token to make; empty lists mean all, null days that it never expires."""
+
+    name: Name
+    role: Literal["viewer", "publisher", "releaser", "admin"]
+    apps: Annotated[list[Name], Field(max_length=100)] = []
+    pointers: Annotated[list[Name], Field(max_length=100)] = []
+    expires_in_days: Annotated[int, Field(ge=1, le=366)] | None = 90
+
+
+class Health(Answered):
+    """The control plane answers."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class App(Answered):
+    """An app."""
+
+    name: str
+    hosts: dict[str, list[str]]
+    follow: dict[str, str]
+    main: str
+    guards: GuardsTaken
+    retention: RetentionTaken
+    created_at: str
+    updated_at: str
+
+
+class Version(Answered):
+    """A version; `pointers` are those that show it."""
+
+    id: str
+    app: str
+    commit: str
+    branch: str | None
+    message: str
+    author: str
+    committed_at: str
+    published_at: str | None
+    published_by: str
+    state: str
+    files: int
+    bytes: int
+    functions: list[str]
+    dirty: bool
+    tags: list[str]
+    url: str
+    pointers: list[str]
+    revoked: str | None
+
+
+class UploadUrl(Answered):
+    """Leave to send one content: `method` to `url` with exactly these headers; `path` is one file that has it."""
+
+    path: str
+    size: int
+    sha256: str
+    method: Literal["PUT"]
+    url: str
+    headers: dict[str, str]
+
+
+class Uploads(Answered):
+    """A page of uploads."""
+
+    items: list[UploadUrl]
+    next_cursor: str | None
+
+
+class Begun(Answered):
+    """An announced version, and what is missing of it."""
+
+    version: Version
+    uploads: Uploads
+    missing_files: int
+    missing_bytes: int
+
+
+class Manifest(Answered):
+    """What is in a version."""
+
+    version: Version
+    ancestors: list[str]
+    site: SiteTaken
+    health: HealthTaken
+    files: list[FileTaken]
+
+
+class Hold(Answered):
+    """Why a pointer must not move."""
+
+    reason: str
+    owner: str
+    since: str
+    until: str | None
+
+
+class Pointer(Answered):
+    """A pointer; generation 0 points nowhere yet. Its ETag is the generation."""
+
+    name: str
+    version: str | None
+    generation: int
+    state: str
+    previous: str | None
+    follows: str | None
+    hosts: list[str]
+    url: str
+    hold: Hold | None
+    moved_at: str | None
+    moved_by: str | None
+    reason: str | None
+
+
+class Swap(Answered):
+    """The record of one move of one pointer."""
+
+    pointer: str
+    generation: int
+    from_version: Annotated[str | None, Field(alias="from")]
+    to_version: Annotated[str, Field(alias="to")]
+    kind: str
+    by: str
+    at: str
+    reason: str
+    forced: list[str]
+    previous_hash: str
+    hash: str
+
+
+class Swapped(Answered):
+    """The pointer after a swap, and its record."""
+
+    pointer: Pointer
+    swap: Swap
+
+
+class Finalized(Answered):
+    """A version that is ready, and its branch's pointer if there is one."""
+
+    version: Version
+    pointer: Pointer | None
+
+
+class CommitLine(Answered):
+    """A commit; message and version are known if it was published."""
+
+    commit: str
+    message: str | None
+    version: str | None
+
+
+class Commits(Answered):
+    """Commits gained and lost, newest first; `complete` is false if the histories do not meet in what is recorded."""
+
+    gained: list[CommitLine]
+    lost: list[CommitLine]
+    complete: bool
+    gained_count: int
+    lost_count: int
+
+
+class Files(Answered):
+    """Paths added, changed and removed; lists end at 1,000, counts do not."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    added_count: int
+    changed_count: int
+    removed_count: int
+
+
+class Diff(Answered):
+    """What differs between two versions."""
+
+    from_version: Annotated[Version, Field(alias="from")]
+    to_version: Annotated[Version, Field(alias="to")]
+    commits: Commits
+    files: Files
+
+
+class Guard(Answered):
+    """What a guard says; `overridable` tells whether `force` may name it."""
+
+    name: str
+    outcome: Literal["pass", "refuse", "off"]
+    detail: str
+    overridable: bool
+
+
+class Target(Answered):
+    """Something in the world that a swap would change."""
+
+    kind: Literal["edge-route"]
+    name: str
+
+
+class Plan(Answered):
+    """What a swap would do."""
+
+    pointer: Pointer
+    version: Version
+    allowed: bool
+    guards: list[Guard]
+    commits: Commits
+    files: Files
+    hosts: list[str]
+    targets: list[Target]
+
+
+class PrunedVersion(Answered):
+    """A version that goes."""
+
+    id: str
+    branch: str | None
+    published_at: str | None
+
+
+class Pruned(Answered):
+    """What a prune removed, or would remove."""
+
+    dry_run: bool
+    versions: list[PrunedVersion]
+    objects: int
+    bytes: int
+    kept: int
+
+
+class Finding(Answered):
+    """Something that is not as it should be."""
+
+    code: str
+    subject: str
+    detail: str
+
+
+class Unmerged(Answered):
+    """A version that users see and the main branch does not have."""
+
+    pointer: str
+    version: str
+    commit: str
+
+
+class Audit(Answered):
+    """The report of an audit."""
+
+    ok: bool
+    findings: list[Finding]
+    checked: dict[str, int]
+    live_not_on_main: list[Unmerged]
+
+
+class Token(Answered):
+    """A token's record."""
+
+    id: str
+    name: str
+    role: str
+    apps: list[str]
+    pointers: list[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewToken(Token):
+    """A token's record with the token itself, which is shown this once (null when a request is repeated)."""
+
+    token: str | None
+
+
+class Apps(Answered):
+    """A page of apps."""
+
+    items: list[App]
+    next_cursor: str | None
+
+
+class Versions(Answered):
+    """A page of versions, newest first."""
+
+    items: list[Version]
+    next_cursor: str | None
+
+
+class Pointers(Answered):
+    """A page of pointers, by name."""
+
+    items: list[Pointer]
+    next_cursor: str | None
+
+
+class History(Answered):
+    """A page of swaps, newest first."""
+
+    items: list[Swap]
+    next_cursor: str | None
+
+
+class Tokens(Answered):
+    """A page of tokens."""
+
+    items: list[Token]
+    next_cursor: str | None
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is stable; further members are facts for programs."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str

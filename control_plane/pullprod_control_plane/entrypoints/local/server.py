@@ -1,0 +1,107 @@
+"""One port for API, uploads and edge, told apart by `Host` and path."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+from aws_lambda_powertools.event_handler import HttpResolverLocal
+
+from ...application import reconcile
+from ..api import app
+from .api_server import ApiServer
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from ...bootstrap import AsgiApp, ControlPlane, LocalSystem
+    from .api_server import Receive, Scope, Send
+
+_log = logging.getLogger(__name__)
+_API_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_EVERY_S = 60.0
+
+
+class LocalServer:
+    """The ASGI application of `pullprod serve`."""
+
+    def __init__(self, system: LocalSystem) -> None:
+        self._api = ApiServer(app.create(HttpResolverLocal(enable_validation=True), system.control))
+        self._uploads = system.uploads
+        self._edge = system.edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand one request to the part that it is for."""
+        if scope["type"] == "http":
+            await self._part(scope)(scope, receive, send)
+
+    def _part(self, scope: Scope) -> AsgiApp:
+        if _host(scope) not in _API_HOSTS:
+            return self._edge
+        return self._uploads if scope["path"].startswith("/uploads/") else self._api
+
+
+def _host(scope: Scope) -> str:
+    header = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    host: str = header.decode("latin-1").lower()
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+class Reconciler:
+    """Finishes what a crash interrupted: once the server listens, and every minute from then on."""
+
+    def __init__(self, control: ControlPlane) -> None:
+        self._control = control
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the round that is under way."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        ports, addresses = self._control.ports, self._control.addresses
+        self._try(lambda: reconcile.routes(ports))
+        while not self._stop.is_set():
+            self._try(lambda: reconcile.decided(ports))
+            self._try(lambda: reconcile.prepared(ports, addresses))
+            self._stop.wait(_EVERY_S)
+
+    def _try(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception:  # A round that fails must not be the last.
+            _log.exception("the reconciler's round failed; the next is in %.0f s", _EVERY_S)
+
+
+def run(system: LocalSystem, sockets: list[socket.socket], announce: Callable[[], None]) -> None:
+    """Serve on bound sockets until interrupted; `announce` is called once requests are answered.
+
+    What the ledger had decided before a crash is shown before the first viewer is answered.
+    """
+    reconcile.decided(system.control.ports)
+    reconciler = Reconciler(system.control)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            reconciler.start()
+            announce()
+
+    config = uvicorn.Config(
+        LocalServer(system), log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=5
+    )
+    try:
+        Server(config).run(sockets)
+    finally:
+        reconciler.stop()
+        system.close()
