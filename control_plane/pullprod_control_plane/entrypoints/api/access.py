@@ -12,7 +12,7 @@ from ...domain.errors import InvalidRequest
 from ...domain.roles import Call, Token
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.router import Router
+    from aws_lambda_powertools.event_handler.api_gateway import Router
 
     from ...bootstrap import ControlPlane
 
@@ -69,4 +69,4 @@ def expected_generation(router: Router) -> int | None:
 
 def _header(router: Router, name: str) -> str | None:
     headers = {key.lower(): value for key, value in router.current_event.headers.items()}
-    return cast("str | None", headers.get(name))
+    return headers.get(name)

@@ -26,7 +26,7 @@ def create(resolver: Resolver, control: ControlPlane) -> Resolver:
     """Return `resolver` with every call of the API, serving `control`."""
 
     def inject(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Response[Any]:
-        app.append_context(control=control)
+        app.append_context(control=control)  # type: ignore[no-untyped-call] # As Router.
         answer: Response[Any] = next_middleware(app)
         return answer
 

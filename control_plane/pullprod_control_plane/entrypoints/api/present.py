@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ...application import look, references
+from ...application import look, reading, references
 from ...application.diff import Files
 from ...application.publish import Begun
 from ...application.reading import Page
@@ -79,7 +79,7 @@ def versions(control: ControlPlane, app_name: str, page: Page[Version]) -> wire.
 def pointer(control: ControlPlane, record: Pointer) -> wire.Pointer:
     """Return a pointer; a hold that has ended is none."""
     hold = record.hold
-    standing = hold if hold and hold.active(look.reading.now(control.ports)) else None
+    standing = hold if hold and hold.active(reading.now(control.ports)) else None
     return wire.Pointer(
         name=record.name,
         version=record.version,
@@ -206,22 +206,18 @@ def plan(control: ControlPlane, record: Plan) -> wire.Plan:
 
 def token(record: Token) -> wire.Token:
     """Return a token's record."""
-    return wire.Token(**_token(record))
+    return wire.Token(
+        id=record.id,
+        name=record.name,
+        role=record.role.value,
+        apps=list(record.apps),
+        pointers=list(record.pointers),
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        revoked_at=record.revoked_at,
+    )
 
 
 def new_token(record: Token, secret: str | None) -> wire.NewToken:
     """Return a token's record with the token."""
-    return wire.NewToken(**_token(record), token=secret)
-
-
-def _token(record: Token) -> dict[str, object]:
-    return {
-        "id": record.id,
-        "name": record.name,
-        "role": record.role.value,
-        "apps": list(record.apps),
-        "pointers": list(record.pointers),
-        "created_at": record.created_at,
-        "expires_at": record.expires_at,
-        "revoked_at": record.revoked_at,
-    }
+    return wire.NewToken(**token(record).model_dump(), token=secret)

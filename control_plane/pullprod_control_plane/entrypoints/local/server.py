@@ -79,7 +79,7 @@ class Reconciler:
     def _try(self, step: Callable[[], object]) -> None:
         try:
             step()
-        except Exception:  # A round that fails must not be the last.
+        except Exception:  # noqa: BLE001 - a round that fails must not be the last.
             _log.exception("the reconciler's round failed; the next is in %.0f s", _EVERY_S)
 
 

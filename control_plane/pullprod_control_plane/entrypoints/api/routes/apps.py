@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
-from aws_lambda_powertools.event_handler.router import Router
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from ....application import apps, audit, prune, reading
 from ....domain.apps import Retention
@@ -14,7 +14,7 @@ from ....domain.roles import Call
 from .. import access, present, wire
 from .answers import CREATES, READS, created, ok
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 AppName = Annotated[str, Path(description="The app's name")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
-from aws_lambda_powertools.event_handler.router import Router
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from ....application import holds, look, reading, swap
 from ....application.swap import Done, Order
@@ -15,7 +15,7 @@ from ....domain.roles import Call, Token
 from .. import access, present, wire
 from .answers import READS, SWAPS, answer, ok
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 AppName = Annotated[str, Path(description="The app's name")]
 PointerName = Annotated[str, Path(description="The pointer's name")]
 IfMatch = Annotated[str | None, Header(alias="If-Match", description='The generation that you saw: "7"')]

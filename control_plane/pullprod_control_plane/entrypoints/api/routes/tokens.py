@@ -6,14 +6,14 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
-from aws_lambda_powertools.event_handler.router import Router
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from ....application import tokens
 from ....domain.roles import Call, Role
 from .. import access, present, wire
 from .answers import CREATES, READS, created, ok
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
 
 @router.get("/v1/tokens", tags=["tokens"], operation_id="listTokens", responses=READS)

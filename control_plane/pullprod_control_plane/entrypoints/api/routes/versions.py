@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
-from aws_lambda_powertools.event_handler.router import Router
+from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from ....application import contents, diff, follow, lineages, look, publish, reading, references, revoke
 from ....domain import times
@@ -16,7 +16,7 @@ from ....domain.versions import State, Version
 from .. import access, present, wire
 from .answers import CREATES, READS, created, ok
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 AppName = Annotated[str, Path(description="The app's name")]
 VersionId = Annotated[str, Path(description="A version's id")]
 VersionRef = Annotated[wire.Reference, Path(description="A version id, commit prefix, branch:x, pointer:x or tag:x")]

@@ -1,0 +1,52 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need and print what they do.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint bench openapi lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/server.ok ## Run the main job on this machine: publish, point, roll back, hold
+	$(BIN)/python scripts/demo.py
+
+test: .venv/dev.ok ## Set up and run all tests
+	sh scripts/install-tools.sh njs git
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: .venv/dev.ok ## Check style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev.ok ## Measure publish, swap and edge against rsync, cp, http.server and nginx
+	sh scripts/install-tools.sh rsync nginx wrk python3-doc
+	$(BIN)/python benchmarks/run.py
+
+openapi: .venv/dev.ok ## Write docs/openapi.json anew from the API's models
+	$(BIN)/python scripts/openapi.py > docs/openapi.json
+
+lock: .venv/dev.ok ## Resolve the dependencies anew
+	$(BIN)/uv pip compile -q pyproject.toml --extra server --universal --python-version 3.10 --generate-hashes -o requirements/server.txt
+	$(BIN)/uv pip compile -q pyproject.toml --extra server --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.txt
+
+.venv/uv.ok:
+	@echo "setting up .venv"
+	@$(PYTHON) -c 'import sys; sys.exit("pullprod needs Python 3.11 or newer; name one with PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/server.ok: .venv/uv.ok requirements/server.txt pyproject.toml
+	@echo "installing the locked dependencies of the server"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/server.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+.venv/dev.ok: .venv/uv.ok requirements/dev.txt pyproject.toml
+	@echo "installing the locked dependencies for development"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
