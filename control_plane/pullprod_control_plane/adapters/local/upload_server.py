@@ -52,7 +52,7 @@ class _Disconnected(Exception):
 
 
 class UploadServer:
-    """ASGI application. Each body goes to disk piece by piece, away from the event loop, and shows only when all is right."""
+    """ASGI application. A body goes to disk piece by piece, away from the event loop, and shows when all is right."""
 
     def __init__(self, store: DirectoryStore) -> None:
         self._store = store
@@ -65,7 +65,7 @@ class UploadServer:
             return
         except PullprodError as error:
             await _refuse(send, error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a sender gets a problem document, whatever happened.
             _log.exception("An upload failed")
             await _refuse(send, _Failed("The server could not take the bytes, and its log says why. Try again."))
         else:
@@ -124,14 +124,15 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 async def _refuse(send: Send, error: PullprodError) -> None:
     status = _STATUSES.get(type(error), 500)
-    problem = {
+    problem: dict[str, Json] = {
         "type": "about:blank",
         "title": error.title,
         "status": status,
         "detail": error.detail,
         "code": error.code,
+        **error.facts,
     }
-    await _answer(send, status, {**problem, **error.facts})
+    await _answer(send, status, problem)
 
 
 async def _answer(send: Send, status: int, document: Mapping[str, Json]) -> None:
