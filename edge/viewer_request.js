@@ -119,7 +119,7 @@ function pinOf(cookie, record, document) {
     }
     // A page keeps getting its own files until the next navigation; a version that was never shown is no page's own.
     const recent = (record.r || []).some((entry) => entry[0] === pin.version);
-    return !document && recent && pin.version !== record.v ? pin : null;
+    return !document && recent ? pin : null;
 }
 
 function route(request, record, shown, generation, names, document) {
@@ -202,7 +202,10 @@ function queryOf(querystring) {
 
 function describe(record) {
     const shows = { app: record.a, version: record.v, commit: record.v.substring(0, 12), generation: record.g };
-    return withHeader(answer(200, 'OK', `${JSON.stringify(shows)}\n`), 'content-type', 'application/json');
+    const described = answer(200, 'OK', `${JSON.stringify(shows)}\n`);
+    // The response function is not run for what this one answers.
+    withHeader(described, 'x-pullprod-version', record.v);
+    return withHeader(described, 'content-type', 'application/json');
 }
 
 // Not a permanent one: browsers would remember it longer than a rollback may take.

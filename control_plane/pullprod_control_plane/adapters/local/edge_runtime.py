@@ -41,7 +41,7 @@ const bridge = (function () {
             wanted = [];
             outcome = null;
             Promise.resolve(handlers.get(name)(JSON.parse(text))).then(
-                (value) => { outcome = JSON.stringify({ value }); },
+                (value) => { outcome = JSON.stringify({ value: value === undefined ? null : value }); },
                 (error) => { outcome = JSON.stringify({ error: String(error) }); });
         },
         state: () => outcome || (wanted.length > 0 ? JSON.stringify({ wants: wanted[0].key }) : null),

@@ -1,0 +1,120 @@
+"""Two engines for the same cases: QuickJS, which the local edge embeds, and njs, the nearest thing to CloudFront's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pullprod_control_plane.adapters.local.edge_runtime import EdgeFunctionError, EdgeRuntime, edge_directory
+
+EDGE = edge_directory()
+FUNCTIONS = (EDGE / "viewer_request.js", EDGE / "viewer_response.js")
+Case: TypeAlias = dict[str, Any]
+Outcome: TypeAlias = dict[str, Any]
+
+# The records arrive as text, as the key-value store has them, and a key that is not there makes get() throw.
+_NJS_CLOUDFRONT = """
+let records = {};
+async function get(key, options) {
+    if (!Object.prototype.hasOwnProperty.call(records, key)) {
+        throw new Error('KeyNotFound');
+    }
+    return options.format === 'json' ? JSON.parse(records[key]) : records[key];
+}
+export default {
+    kvs: function () { return { get: get }; },
+    use: function (all) { records = all; },
+};
+"""
+
+_NJS_DRIVER = """
+import fs from 'fs';
+import cf from 'cloudfront';
+import viewerRequest from 'viewer_request.js';
+import viewerResponse from 'viewer_response.js';
+
+async function main() {
+    const jobs = JSON.parse(fs.readFileSync(JOBS, 'utf8'));
+    const outcomes = [];
+    for (let i = 0; i < jobs.length; i++) {
+        cf.use(jobs[i].records);
+        const handler = jobs[i].event.response ? viewerResponse : viewerRequest;
+        try {
+            const outcome = await handler(jobs[i].event);
+            outcomes.push(outcome);
+        } catch (error) {
+            outcomes.push({ thrown: String(error) });
+        }
+    }
+    fs.writeFileSync(OUTCOMES, JSON.stringify(outcomes));
+}
+main();
+"""
+
+
+def load_cases() -> list[Case]:
+    """Return every case with the records that it runs on, as text."""
+    document = json.loads((EDGE / "cases.json").read_text(encoding="utf-8"))
+    for case in document["cases"]:
+        case["records"] = stored({**document["records"], **case.get("records", {})})
+    return list(document["cases"])
+
+
+def stored(records: Mapping[str, Any]) -> dict[str, str]:
+    """Return records as the key-value store has them."""
+    present = {key: value for key, value in records.items() if value is not None}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        for key, value in present.items()
+    }
+
+
+def event(case: Case) -> dict[str, Any]:
+    return {"version": "1.0", **{part: case[part] for part in ("request", "response") if part in case}}
+
+
+def in_quickjs(case: Case) -> Outcome:
+    runtime = EdgeRuntime(case["records"].get)
+    try:
+        return runtime.response(event(case)) if "response" in case else runtime.request(event(case))
+    except EdgeFunctionError as error:
+        return {"thrown": str(error)}
+
+
+def in_njs(cases: Iterable[Case], directory: Path) -> list[Outcome]:
+    """Return what the functions make of all cases, run by one njs process."""
+    program = shutil.which("njs")
+    assert program, "njs is missing: install the Debian package njs. It stands in for CloudFront's own engine."
+    for source in FUNCTIONS:
+        (directory / source.name).write_text(source.read_text(encoding="utf-8") + "\nexport default handler;\n")
+    (directory / "cloudfront").write_text(_NJS_CLOUDFRONT)
+    jobs, outcomes, driver = (directory / name for name in ("jobs.json", "outcomes.json", "driver.js"))
+    jobs.write_text(json.dumps([{"records": case["records"], "event": event(case)} for case in cases]))
+    paths = f"const JOBS = {json.dumps(str(jobs))}, OUTCOMES = {json.dumps(str(outcomes))};\n"
+    driver.write_text(_NJS_DRIVER.replace("\nasync function main", f"\n{paths}\nasync function main"))
+    ran = subprocess.run([program, "-p", directory, driver], capture_output=True, text=True, timeout=60, check=False)
+    assert outcomes.exists(), f"njs did not finish: {ran.stdout}{ran.stderr}"
+    return list(json.loads(outcomes.read_text(encoding="utf-8")))
+
+
+def check(case: Case, outcome: Outcome) -> None:
+    """Fail unless `outcome` is what the case expects."""
+    assert "thrown" not in outcome, outcome["thrown"]
+    expected = case["expect"]
+    assert outcome.get("statusCode") == expected.get("status"), outcome
+    assert "status" in expected or outcome["uri"] == expected["uri"]
+    headers = {name: entry["value"] for name, entry in outcome["headers"].items()}
+    assert {name: headers.get(name) for name in expected["headers"]} == expected["headers"]
+    if "x-pullprod-route" in expected["headers"]:
+        ours = {name for name in headers if name.startswith("x-pullprod-")}
+        assert ours <= expected["headers"].keys(), "a header that nobody expects"
+    if "cookies" in expected:
+        cookies = outcome["cookies"]
+        plain = cookies if "response" in case else {name: entry["value"] for name, entry in cookies.items()}
+        assert plain == expected["cookies"]
+    if "body" in expected:
+        assert outcome["body"] == {"encoding": "text", "data": expected["body"]}

@@ -1,0 +1,49 @@
+"""edge/cases.json, which every runner of the functions must satisfy."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.edge.runners import FUNCTIONS, Case, Outcome, check, in_njs, in_quickjs, load_cases
+
+CASES = load_cases()
+NAMES = [case["name"] for case in CASES]
+CLOUDFRONT_CODE_LIMIT = 10_240
+KEY_VALUE_LIMIT = 1_024
+
+by_name = pytest.mark.parametrize("case", CASES, ids=NAMES)
+
+
+@pytest.fixture(scope="module")
+def njs_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    return dict(zip(NAMES, in_njs(CASES, tmp_path_factory.mktemp("njs")), strict=True))
+
+
+@by_name
+def test_quickjs_does_as_the_case_says(case: Case) -> None:
+    check(case, in_quickjs(case))
+
+
+@by_name
+def test_njs_does_as_the_case_says(case: Case, njs_outcomes: dict[str, Outcome]) -> None:
+    check(case, njs_outcomes[case["name"]])
+
+
+def test_no_two_cases_share_a_name() -> None:
+    assert len(set(NAMES)) == len(NAMES) >= 60
+
+
+def test_the_records_of_the_cases_fit_the_key_value_store() -> None:
+    sizes = {key: len(text.encode()) for case in CASES for key, text in case["records"].items()}
+    assert max(sizes.values()) <= KEY_VALUE_LIMIT
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.name)
+def test_a_function_fits_what_cloudfront_accepts(path: Path) -> None:
+    assert len(path.read_bytes()) < CLOUDFRONT_CODE_LIMIT
+
+
+def test_the_request_function_begins_with_its_import() -> None:
+    request, response = (path.read_text(encoding="utf-8") for path in FUNCTIONS)
+    assert request.startswith("import cf from 'cloudfront';\n")
+    assert "cloudfront'" not in response
