@@ -1,0 +1,52 @@
+"""Every adapter of a port joins its tests by one line in the list of that port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from pullprod_control_plane.ports import Edge, Ledger, Store, Upload
+from tests.ports.local import plugs
+
+LEDGERS = [
+    plugs.sqlite_ledger,
+]
+STORES = [
+    plugs.directory_store,
+]
+EDGES = [
+    plugs.sqlite_edge,
+]
+
+
+def _name(plug: Callable[..., object]) -> str:
+    return plug.__name__
+
+
+@pytest.fixture(params=LEDGERS, ids=_name)
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    with request.param(tmp_path) as plugged:
+        yield plugged
+
+
+@pytest.fixture(params=STORES, ids=_name)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with request.param(tmp_path) as plugged:
+        yield plugged
+
+
+@pytest.fixture(params=EDGES, ids=_name)
+def edge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Edge]:
+    with request.param(tmp_path) as plugged:
+        yield plugged
+
+
+@pytest.fixture
+def send() -> Callable[[Upload, bytes], int]:
+    def put(upload: Upload, body: bytes) -> int:
+        return requests.put(upload.url, data=body, headers=dict(upload.headers), timeout=30).status_code
+
+    return put

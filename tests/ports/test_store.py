@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from pullprod_control_plane.domain.errors import DigestMismatch
+from pullprod_control_plane.ports import Store, Upload
+from tests.ports.objects import announce
+
+Send = Callable[[Upload, bytes], int]
+
+
+def test_an_object_reads_as_it_was_written(store: Store) -> None:
+    store.write(announce("shop/m/1.json", b"{}"), b"{}")
+    assert store.read("shop/m/1.json") == b"{}"
+    assert store.read("shop/m/2.json") is None
+    assert store.read("shop/m/1") is None
+
+
+def test_a_second_write_replaces_the_first(store: Store) -> None:
+    for body in (b"one", b"two", b"one"):
+        store.write(announce("k", body), body)
+        assert store.read("k") == body
+        assert store.missing([announce("k", body)]) == []
+    assert store.missing([announce("k", b"two")]) == [announce("k", b"two")]
+
+
+def test_replacing_an_object_leaves_another_of_the_same_content(store: Store) -> None:
+    store.write(announce("a", b"same"), b"same")
+    store.write(announce("b", b"same"), b"same")
+    store.write(announce("a", b"other"), b"other")
+    assert store.read("b") == b"same"
+
+
+@pytest.mark.parametrize("body", [b"other", b"longer than announced", b""])
+def test_writing_other_bytes_than_announced_is_refused(store: Store, body: bytes) -> None:
+    store.write(announce("k", b"first"), b"first")
+    with pytest.raises(DigestMismatch):
+        store.write(announce("k", b"wanted"), body)
+    assert store.read("k") == b"first"
+
+
+def test_an_object_is_missing_until_its_bytes_are_sent(store: Store, send: Send) -> None:
+    obj = announce("shop/s/AAAAAAAA/index.html", b"<h1>hello</h1>")
+    assert store.missing([obj]) == [obj]
+    (upload,) = store.place([obj])
+    assert upload.object == obj
+    assert store.missing([obj]) == [obj]
+    assert store.read(obj.key) is None
+    assert send(upload, b"<h1>hello</h1>") == 200
+    assert store.missing([obj]) == []
+    assert store.read(obj.key) == b"<h1>hello</h1>"
+    assert store.place([obj]) == []
+
+
+def test_a_content_is_sent_once_for_all_its_keys(store: Store, send: Send) -> None:
+    objects = [announce(key, b"twice") for key in ("x/1", "x/2")] + [announce("x/3", b"once")]
+    uploads = store.place(objects)
+    assert [upload.object.sha256 for upload in uploads] == [objects[0].sha256, objects[2].sha256]
+    assert [send(upload, body) for upload, body in zip(uploads, (b"twice", b"once"), strict=True)] == [200, 200]
+    assert store.missing(objects) == []
+    assert store.read("x/2") == b"twice"
+
+
+def test_a_content_that_is_there_is_not_sent_again_for_a_new_key(store: Store, send: Send) -> None:
+    (upload,) = store.place([announce("x/1", b"bytes")])
+    assert send(upload, b"bytes") == 200
+    assert store.place([announce("y/1", b"bytes")]) == []
+    assert store.read("y/1") == b"bytes"
+
+
+def test_leave_to_send_is_given_again_while_bytes_are_missing(store: Store, send: Send) -> None:
+    obj = announce("x", b"bytes")
+    store.place([obj])
+    (upload,) = store.place([obj])
+    assert send(upload, b"bytes") == 200
+    assert send(upload, b"bytes") == 200
+    assert store.read("x") == b"bytes"
+
+
+@pytest.mark.parametrize("body", [b"wrong", b"", b"longer than it should be"])
+def test_sending_other_bytes_than_announced_is_refused(store: Store, send: Send, body: bytes) -> None:
+    obj = announce("x", b"right")
+    (upload,) = store.place([obj])
+    assert 400 <= send(upload, body) < 500
+    assert store.missing([obj]) == [obj]
+    assert store.read("x") is None
+
+
+def test_an_object_announced_with_another_size_or_digest_is_missing(store: Store) -> None:
+    obj = announce("x", b"bytes")
+    store.write(obj, b"bytes")
+    wrong = [replace(obj, size=6), replace(obj, sha256="0" * 64), replace(obj, key="y")]
+    assert store.missing([obj, *wrong]) == wrong
+
+
+def test_deleting_a_prefix_leaves_everything_else_whole(store: Store) -> None:
+    kept = ["a", "a/s", "a/s0", "a/s.", "A/s/1", "b/a/s/1", "a/%/1"]
+    gone = ["a/s/", "a/s/1", "a/s/1/2", "a/s/é", "a/s/\U0010ffff"]
+    for number, key in enumerate(kept + gone):
+        store.write(announce(key, f"body {number % 5}".encode()), f"body {number % 5}".encode())
+    store.delete("a/s/")
+    assert [key for key in kept + gone if store.read(key) is not None] == kept
+    assert [store.read(key) for key in kept] == [f"body {number % 5}".encode() for number in range(len(kept))]
+    store.delete("a/s/")
+    store.delete("nothing/")
+
+
+def test_a_deleted_content_must_be_sent_again(store: Store, send: Send) -> None:
+    obj = announce("a/1", b"bytes")
+    store.write(obj, b"bytes")
+    store.delete("a/")
+    assert store.missing([obj]) == [obj]
+    (upload,) = store.place([obj])
+    assert send(upload, b"bytes") == 200
+    assert store.read("a/1") == b"bytes"
+
+
+def test_what_is_absent_is_reported_as_damaged_and_what_is_sound_is_not(store: Store) -> None:
+    sound, absent = announce("x/1", b"sound"), announce("x/2", b"absent")
+    store.write(sound, b"sound")
+    assert store.damaged(iter([sound, absent, replace(sound, key="x/3")])) == [absent, replace(sound, key="x/3")]
+
+
+def test_keys_are_what_users_call_their_files(store: Store) -> None:
+    keys = [
+        "../up",
+        "/etc/passwd",
+        "a/../../b",
+        "a//b",
+        ".",
+        "a\\b",
+        "con",
+        "é",
+        "e\u0301",
+        "A",
+        "a",
+        "x" * 900,
+        "a?b#c %41",
+    ]
+    for key in keys:
+        store.write(announce(key, key.encode()), key.encode())
+    assert [store.read(key) for key in keys] == [key.encode() for key in keys]
