@@ -1,0 +1,174 @@
+"""Configuration: flags before environment before `pullprod.toml` before the user's own file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE = "pullprod.toml"
+_CLEAN_URLS = ("directory", "html", "off")
+_MAX_HEALTH = 10
+
+
+@dataclass(frozen=True)
+class Site:
+    """The `[site]` table."""
+
+    directory: str | None = None
+    clean_urls: str = "directory"
+    spa: bool = False
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a repository's `pullprod.toml` says; `root` is the directory that holds it, or the current one."""
+
+    root: Path
+    app: str | None = None
+    url: str | None = None
+    site: Site = field(default_factory=Site)
+    health: tuple[str, ...] = ()
+
+
+Check = Callable[[Any], bool]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_paths(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= _MAX_HEALTH
+        and all(isinstance(path, str) and path.startswith("/") for path in value)
+    )
+
+
+_PROJECT: Mapping[str, Mapping[str, tuple[Check, str]]] = {
+    "": {"app": (_is_text, "a text"), "url": (_is_text, "a text")},
+    "site": {
+        "directory": (_is_text, "the name of a directory"),
+        "clean_urls": (lambda value: value in _CLEAN_URLS, f"one of {', '.join(_CLEAN_URLS)}"),
+        "spa": (lambda value: isinstance(value, bool), "true or false"),
+    },
+    "health": {"paths": (_is_paths, f"a list of at most {_MAX_HEALTH} paths that start with '/'")},
+}
+_USER: Mapping[str, Mapping[str, tuple[Check, str]]] = {
+    "": {key: (_is_text, "a text") for key in ("url", "token", "app")},
+}
+
+
+def load_project(start: Path, named: Path | None = None) -> Project:
+    """Return the configuration of the nearest `pullprod.toml` at or above `start`, or the defaults.
+
+    Raises:
+        UsageError: the file cannot be read, or says something that is not understood.
+    """
+    file = named or _nearest(start)
+    if file is None:
+        return Project(start)
+    tables = _read(file, _PROJECT)
+    site, health = tables.get("site", {}), tables.get("health", {})
+    return Project(
+        root=file.resolve().parent,
+        app=tables.get("app"),
+        url=tables.get("url"),
+        site=Site(**site),
+        health=tuple(health.get("paths", ())),
+    )
+
+
+def _nearest(start: Path) -> Path | None:
+    candidates = (directory / FILE for directory in (start.resolve(), *start.resolve().parents))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _read(file: Path, known: Mapping[str, Mapping[str, tuple[Check, str]]]) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise UsageError(f"{file} cannot be read: {fault}.") from fault
+    for key, value in tables.items():
+        if key in known and key:
+            if not isinstance(value, dict):
+                raise UsageError(f"{file}: {key} must be a table: [{key}].")
+            for inner, entry in value.items():
+                _check(file, known[key], inner, entry, f"{key}.{inner}")
+        else:
+            _check(file, known[""], key, value, key)
+    return tables
+
+
+def _check(file: Path, known: Mapping[str, tuple[Check, str]], key: str, value: Any, shown: str) -> None:
+    if key not in known:
+        raise UsageError(f"{file}: {shown} is not known; known here: {', '.join(sorted(known))}.")
+    fits, expected = known[key]
+    if not fits(value):
+        raise UsageError(f"{file}: {shown} must be {expected}.")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the control plane is, and who we are to it. The token stays out of any representation."""
+
+    url: str
+    token: str | None = field(repr=False)
+
+
+def user_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the user's own file is (XDG base directories)."""
+    home = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(home) / "pullprod" / "config.toml"
+
+
+def _user(environ: Mapping[str, str]) -> dict[str, Any]:
+    file = user_file(environ)
+    return _read(file, _USER) if file.is_file() else {}
+
+
+def connection(project: Project, url: str | None, environ: Mapping[str, str] = os.environ) -> Connection:
+    """Return where to call. The token comes from the environment or the user's file, never from a command line.
+
+    Raises:
+        UsageError: no address is known, or it would send the token in the clear.
+    """
+    own = _user(environ)
+    found = url or environ.get("PULLPROD_URL") or project.url or own.get("url")
+    if not found:
+        raise UsageError("Where is the control plane? Set PULLPROD_URL, or give --url.")
+    return Connection(_checked(found), environ.get("PULLPROD_TOKEN") or own.get("token"))
+
+
+def is_loopback(host: str | None) -> bool:
+    """Tell whether a host name leads to this machine."""
+    return host in {"localhost", "127.0.0.1", "::1"} or (host or "").endswith(".localhost")
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise UsageError(f"{url} is no address of a control plane: it is like https://pullprod.example.com.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise UsageError(f"{url} would send your token in the clear. Use https.")
+    return url.rstrip("/")
+
+
+def app_name(project: Project, given: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """Return which app is meant, or raise UsageError."""
+    found = given or environ.get("PULLPROD_APP") or project.app or _user(environ).get("app")
+    if not found:
+        raise UsageError(f'Which app? Write app = "…" into {FILE}, set PULLPROD_APP, or give --app.')
+    return str(found)
