@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ A, B, C = Key("p", "a"), Key("p", "b"), Key("q", "a")
 BODY = {"text": "né\x00\n€😀", "n": 7, "no": None, "yes": True, "list": [1, ["x"], {}], "map": {"z": 1, "a": {"b": []}}}
 
 
-def sorts(ledger: Ledger, partition: str = "p", **how: object) -> list[str]:
-    return [item.key.sort for item in ledger.scan(partition, **how)]  # type: ignore[arg-type] - passed through.
+def sorts(ledger: Ledger, partition: str = "p", **how: Any) -> list[str]:
+    return [item.key.sort for item in ledger.scan(partition, **how)]
 
 
 def fill(ledger: Ledger, *names: str, partition: str = "p") -> None:

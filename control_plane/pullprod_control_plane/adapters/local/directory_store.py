@@ -127,6 +127,7 @@ class DirectoryStore:
         self._upload_base = upload_base
         self._clock = clock
         with storage_errors():
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)  # The index holds the secret that signs uploads.
             self._lay_out()
         self._database = Database(root / "objects.sqlite3", _MIGRATIONS)
         self._secret = self._upload_secret()
@@ -172,11 +173,12 @@ class DirectoryStore:
 
         A key that has other bytes already keeps them, and its object counts as missing.
         """
-        with self._database.transaction() as connection:
-            connection.executemany(_PLACE, [_row(obj) for obj in objects])
         contents: dict[tuple[str, int], StoredObject] = {}
         for obj in objects:
+            _require_digest(obj.sha256)
             contents.setdefault(_content(obj), obj)
+        with self._database.transaction() as connection:
+            connection.executemany(_PLACE, [_row(obj) for obj in objects])
         return [self._upload(obj) for content, obj in contents.items() if not self._is_whole(*content)]
 
     def missing(self, objects: Sequence[StoredObject]) -> list[StoredObject]:
@@ -230,7 +232,7 @@ class DirectoryStore:
 
     def _lay_out(self) -> None:
         """Create all directories, so that no upload has to make one durable; clear what crashes left."""
-        self._arriving.mkdir(parents=True, exist_ok=True)
+        self._arriving.mkdir(exist_ok=True)
         for number in range(256):
             (self._blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         self._blob(_NOTHING).touch()
@@ -260,8 +262,7 @@ class DirectoryStore:
         return Upload(obj, f"{base}/uploads/{obj.sha256}?{query}", {"Content-Type": "application/octet-stream"})
 
     def _blob(self, sha256: str) -> Path:
-        if not _DIGEST.fullmatch(sha256):
-            raise ValueError(f"{sha256[:80]!r} is no SHA-256: 64 hex digits are.")
+        _require_digest(sha256)
         return self._blobs / sha256[:2] / sha256
 
     def _temporary(self) -> Path:
@@ -310,6 +311,12 @@ class DirectoryStore:
         """Remove a blob; the empty one stays, so that no object without bytes ever waits for an upload."""
         if sha256 != _NOTHING:
             self._blob(sha256).unlink(missing_ok=True)
+
+
+def _require_digest(sha256: str) -> None:
+    """A digest is all that ever becomes part of a path, and what is no digest must not enter the index."""
+    if not _DIGEST.fullmatch(sha256):
+        raise ValueError(f"{sha256[:80]!r} is no SHA-256: 64 hex digits are.")
 
 
 def _row(obj: StoredObject) -> dict[str, str | int]:
