@@ -64,7 +64,9 @@ class Shop:
         """Run `pullprod …`, print command and result, and return its standard output."""
         if not quiet:
             print(f"{DIM}$ pullprod {' '.join(_quoted(a) for a in arguments)}{END}", flush=True)
-        done = subprocess.run([*PULLPROD, *arguments], cwd=self._repository, env=self._env, capture_output=True, text=True)
+        done = subprocess.run(
+            [*PULLPROD, *arguments], cwd=self._repository, env=self._env, capture_output=True, text=True, check=False
+        )
         if done.returncode != expect:
             raise SystemExit(f"exit {done.returncode}, not {expect}: {done.stdout}{done.stderr}")
         if not quiet:

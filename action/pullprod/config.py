@@ -67,7 +67,7 @@ _PROJECT: Mapping[str, Mapping[str, tuple[Check, str]]] = {
     "health": {"paths": (_is_paths, f"a list of at most {_MAX_HEALTH} paths that start with '/'")},
 }
 _USER: Mapping[str, Mapping[str, tuple[Check, str]]] = {
-    "": {key: (_is_text, "a text") for key in ("url", "token", "app")},
+    "": dict.fromkeys(("url", "token", "app"), (_is_text, "a text")),
 }
 
 

@@ -16,7 +16,10 @@ from typing import Any, ClassVar
 
 
 class PullprodError(Exception):
-    """Base of everything that a command reports in one sentence. `problem` is the API's own document, if it came from there."""
+    """Base of everything that a command reports in one sentence.
+
+    `problem` is the API's own document if the refusal came from there, else a short one of the same form.
+    """
 
     exit_code: ClassVar[int] = 1
 

@@ -50,7 +50,9 @@ def read(directory: Path, branch: str | None = None) -> Commit:
         UsageError: it is no work tree, or has no commit yet.
     """
     if run(directory, "rev-parse", "--is-inside-work-tree", check=False).strip() != "true":
-        raise UsageError(f"{directory} is not in a git work tree. A version is made from a commit: git init, git commit.")
+        raise UsageError(
+            f"{directory} is not in a git work tree. A version is made from a commit: git init, git commit."
+        )
     if not run(directory, "rev-parse", "--verify", "-q", "HEAD", check=False).strip():
         raise UsageError(f"{directory} has no commit yet. A version is made from a commit: git commit.")
     shown = run(directory, "log", "-1", "--no-show-signature", "--format=%H%x00%an <%ae>%x00%ct%x00%B", "HEAD")

@@ -56,16 +56,19 @@ class Uploader:
         file = self._by_digest[item["sha256"]]
         if file.source.stat().st_size != file.size:
             raise _changed(file)
+        status = 0
         for attempt in range(_ATTEMPTS):
+            if attempt:
+                pause(attempt)
             status, body = self._put(item, file)
             if status in range(200, 300):
                 self._on_sent(file.size)
                 return file.size
             if status not in _RETRIED and status != 0:
                 raise _refusal(file, status, body)
-            if attempt < _ATTEMPTS - 1:
-                pause(attempt)
-        raise UnreachableError(f"Sending {file.path!r} failed {_ATTEMPTS} times ({status or 'no answer'}). Publish again to go on.")
+        raise UnreachableError(
+            f"Sending {file.path!r} failed {_ATTEMPTS} times ({status or 'no answer'}). Publish again to go on."
+        )
 
     def _put(self, item: Mapping[str, Any], file: PackagedFile) -> tuple[int, bytes]:
         headers = {**item["headers"], "Content-Length": str(file.size)}
@@ -78,7 +81,9 @@ class Uploader:
 
 
 def _changed(file: PackagedFile) -> UsageError:
-    return UsageError(f"The file {file.path!r} changed while it was published. Let the build finish, then publish again.")
+    return UsageError(
+        f"The file {file.path!r} changed while it was published. Let the build finish, then publish again."
+    )
 
 
 def _refusal(file: PackagedFile, status: int, body: bytes) -> PullprodError:

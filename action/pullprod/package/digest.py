@@ -54,5 +54,5 @@ def _digest(path: str, source: Path) -> tuple[int, str]:
                 digest.update(chunk)
                 size += len(chunk)
     except OSError as fault:
-        raise UsageError(f"The file {ascii(path)} cannot be read: {fault.strerror}.") from fault
+        raise UsageError(f"The file {path!a} cannot be read: {fault.strerror}.") from fault
     return size, digest.hexdigest()

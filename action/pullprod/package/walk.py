@@ -31,7 +31,7 @@ def walk(directory: Path) -> list[tuple[str, Path]]:
     for path, file in _files(root, root, "", ignored, (root,)):
         problem = _problem(path, file, root)
         if problem:
-            problems.append(f"{ascii(path)} {problem}")
+            problems.append(f"{path!a} {problem}")
         else:
             found.append((path, file))
     _refuse(directory, found, problems)
@@ -41,7 +41,9 @@ def walk(directory: Path) -> list[tuple[str, Path]]:
 def _refuse(directory: Path, found: list[tuple[str, Path]], problems: list[str]) -> None:
     if problems:
         more = f" {len(problems) - 1} more file(s) cannot either." if len(problems) > 1 else ""
-        raise UsageError(f"The file {problems[0]}, so it cannot be published.{more} Rename it, or list it in {IGNORE_FILE}.")
+        raise UsageError(
+            f"The file {problems[0]}, so it cannot be published.{more} Rename it, or list it in {IGNORE_FILE}."
+        )
     if not found:
         raise UsageError(f"{directory} has no files to publish. Build the site first, or name the directory it is in.")
     if len(found) > MAX_FILES:
@@ -66,7 +68,7 @@ def _files(
         if not inside or not _within(target, root):
             yield path, target
         elif target.resolve() in above:
-            raise UsageError(f"{ascii(path)} is a link to a directory that it lies in, so it has no end. Remove it.")
+            raise UsageError(f"{path!a} is a link to a directory that it lies in, so it has no end. Remove it.")
         else:
             yield from _files(root, target, f"{path}/", ignored, (*above, target.resolve()))
 
@@ -87,6 +89,10 @@ def _problem(path: str, file: Path, root: Path) -> str | None:
         return "has a backslash or a control character in its name"
     if unicodedata.normalize("NFC", path) != path:
         return "has a name that is not in Unicode normal form C"
+    return _problem_on_disk(file, root)
+
+
+def _problem_on_disk(file: Path, root: Path) -> str | None:
     if not _within(file, root):
         return "is a link that leaves the directory"
     try:

@@ -1,0 +1,82 @@
+"""The command line. Commands are loaded when they are called, so that `pullprod --help` starts at once."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+
+import click
+
+from .. import __version__
+from .output import report
+
+# Which module holds which command, and what it does, so that help needs no import.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "publish": ("publishing", "Package this commit and make it a version. Nothing goes live."),
+    "versions": ("looking", "List versions, newest first."),
+    "show": ("looking", "Show a version."),
+    "pointers": ("looking", "List pointers."),
+    "status": ("looking", "Tell what is live, since when and by whom."),
+    "diff": ("looking", "Tell which commits and files differ between two versions."),
+    "history": ("looking", "List a pointer's swaps, newest first."),
+    "open": ("looking", "Print a version's address, and open it."),
+    "plan": ("pointers", "Tell what a swap would do; nothing is changed."),
+    "point": ("pointers", "Point at a version: viewers see it."),
+    "rollback": ("pointers", "Show the previously shown version again."),
+    "hold": ("pointers", "Hold a pointer: nobody moves it."),
+    "unhold": ("pointers", "Release a pointer."),
+    "checkout": ("repository", "Get exactly what is live into the work tree."),
+    "bisect": ("repository", "Find the first bad version between a good and a bad one."),
+    "revoke": ("admin", "Withdraw a version."),
+    "prune": ("admin", "Remove versions past their retention."),
+    "audit": ("admin", "Check history, routes and files."),
+    "token": ("admin", "Make, list and revoke API tokens."),
+    "app": ("admin", "Create, list, show and configure apps."),
+    "api": ("admin", "Call the API."),
+    "completion": ("admin", "Print how to complete commands in your shell."),
+}
+_GROUP = "pullprod.commands"
+
+
+class _Commands(click.Group):
+    """Loads a command when it is called; `serve` comes from the server, if that is installed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return [*COMMANDS, "serve"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name in COMMANDS:
+            command: click.Command = getattr(
+                import_module(f".{COMMANDS[cmd_name][0]}", __name__), f"{cmd_name}_command"
+            )
+            return command
+        found = entry_points(group=_GROUP, name=cmd_name)
+        if found:
+            loaded: click.Command = next(iter(found)).load()
+            return loaded
+        if cmd_name == "serve":
+            raise click.ClickException("The server is not installed: pip install 'pullprod[server]'.")
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        rows = [(name, help_text) for name, (_, help_text) in COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl([*rows, ("serve", "Serve a control plane and its edge on this machine.")])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pullprod")
+def root() -> None:
+    """It's pull from production, not push to production.
+
+    Set PULLPROD_URL and PULLPROD_TOKEN, and PULLPROD_APP or `app` in pullprod.toml.
+    """
+
+
+def main() -> None:
+    """Run the command line, and leave with its exit code; whatever fails is told in one sentence."""
+    sys.exit(report(lambda: root.main(standalone_mode=False, prog_name="pullprod"), as_json="--json" in sys.argv))

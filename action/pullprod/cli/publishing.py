@@ -1,0 +1,73 @@
+"""`pullprod publish`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..config import app_name
+from ..errors import UsageError
+from .common import Context, connected
+from .output import clean, note, on_terminal, print_json, result, warn
+
+
+@click.command("publish")
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option("--branch", help="The branch, where git does not tell (a detached checkout).")
+@connected
+def publish_command(context: Context, directory: Path | None, branch: str | None) -> None:
+    """Package DIRECTORY, or what pullprod.toml names, and make it a version of this commit. Nothing goes live."""
+    from .. import git  # noqa: PLC0415
+    from ..package import package  # noqa: PLC0415
+    from ..publish import manifest, publish  # noqa: PLC0415
+
+    app = app_name(context.project, context.given_app)
+    site = _directory(context, directory)
+    commit = git.read(site if site.is_dir() else Path.cwd(), branch)
+    if commit.dirty:
+        warn("there are uncommitted changes; the version is recorded as dirty.")
+    with _progress() as progress:
+        files = package(site, progress.hashed)
+        done = publish(context.api, app, manifest(context.project, commit, files), files, progress)
+    if context.as_json:
+        sent = {"uploaded_files": done.uploaded_files, "uploaded_bytes": done.uploaded_bytes}
+        print_json({"version": done.version, **sent, "state": done.version["state"]})
+        return
+    version = done.version
+    note(f"{version['id']}: {version['files']} files, {done.uploaded_files} sent ({done.uploaded_bytes:,} bytes)")
+    if done.pointer:
+        note(f"{clean(done.pointer['name'])} shows {done.pointer['version']}")
+    note(f"To show it to users: pullprod point production {version['id']} --reason …")
+    result(version["url"])
+
+
+def _directory(context: Context, given: Path | None) -> Path:
+    if given is not None:
+        return given
+    if context.project.site.directory is None:
+        raise UsageError("Which directory? Name it, or write directory under [site] into pullprod.toml.")
+    return context.project.root / context.project.site.directory
+
+
+class _Silent:
+    """Draws nothing."""
+
+    def hashed(self, size: int) -> None:
+        """Ignore."""
+
+    def expect(self, files: int, size: int) -> None:
+        """Ignore."""
+
+    def sent(self, size: int) -> None:
+        """Ignore."""
+
+
+def _progress() -> AbstractContextManager[Any]:
+    if not on_terminal():
+        return nullcontext(_Silent())
+    from .progress import Bars  # noqa: PLC0415 - rich is loaded only to draw.
+
+    return Bars()
