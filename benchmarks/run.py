@@ -1,0 +1,42 @@
+"""`make bench`: publish, swap and edge, each beside what people use otherwise, in one run, as ratios."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import publishing
+import scale
+import swapping
+
+import edge
+
+
+def machine() -> str:
+    """Name the machine that the figures are of."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.machine())
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores ({model}), {system}"
+
+
+def main() -> None:
+    """Measure everything, and print Markdown."""
+    print("# Figures\n\nMade by `make bench`. Compare the ratios: the seconds are of one machine, at one time.\n")
+    print(f"Machine: {machine()}.\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="pullprod-bench-") as name:
+        place = Path(name)
+        publishing.report(place / "publishing")
+        swapping.report(place / "swapping")
+        scale.report(place / "scale")
+        edge.report(place / "edge")
+
+
+if __name__ == "__main__":
+    if shutil.which("rsync") is None:
+        sys.exit("rsync is needed: make bench installs it.")
+    main()
