@@ -9,7 +9,7 @@ from .errors import InvalidRequest
 
 def stamp(moment: datetime) -> str:
     """Return `moment`, which has a time zone, as `2026-11-24T05:25:52.123456Z`."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse(text: str, where: str) -> datetime:
