@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .errors import PullprodError
+from .errors import PayloadTooLarge
 from .json import Json, canonical
 from .names import label
 from .pointers import Pointer
@@ -16,13 +16,6 @@ from .versions import State, Version
 MAX_RECORD = 1_024
 GONE = 1 << 40  # Fences off every later write: a withdrawn version never comes back.
 _CLEAN_URLS = {"directory": "d", "html": "h", "off": "o"}
-
-
-class RouteTooLarge(PullprodError):
-    """A record would not fit where the edge keeps it."""
-
-    code = "invalid-request"
-    title = "The route does not fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +31,7 @@ class Route:
 def _record(facts: Mapping[str, Json]) -> str:
     record = canonical(facts)
     if len(record) > MAX_RECORD:
-        raise RouteTooLarge(f"The route record has {len(record)} bytes; the edge keeps {MAX_RECORD}.")
+        raise PayloadTooLarge(f"The route record has {len(record)} bytes; the edge keeps {MAX_RECORD}.")
     return record.decode()
 
 
