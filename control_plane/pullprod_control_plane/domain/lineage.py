@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from .manifests import MAX_ANCESTORS
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -41,10 +43,22 @@ def difference(live: Line | None, candidate: Line) -> Difference:
     """Return what changes for users when `candidate` takes the place of `live` (None: nothing was live)."""
     if live is None:
         return Difference(candidate.commits(), (), complete=True)
-    before, after = set(live.commits()), set(candidate.commits())
-    gained = tuple(commit for commit in candidate.commits() if commit not in before)
-    lost = tuple(commit for commit in live.commits() if commit not in after)
-    return Difference(gained, lost, complete=bool(before & after))
+    met = not set(live.commits()).isdisjoint(candidate.commits())
+    return Difference(_only(candidate, live), _only(live, candidate), complete=met)
+
+
+def _only(line: Line, other: Line) -> tuple[str, ...]:
+    """Return the commits of `line` that `other` lacks, as far as can be known.
+
+    A line is recorded up to a limit. Beyond the end of one that is full, what is not listed may be there all the same.
+    """
+    if line.commit in other.commits():
+        return ()
+    known = set(other.commits())
+    listed = line.commits()
+    if len(other.ancestors) >= MAX_ANCESTORS:
+        listed = listed[: max((at for at, commit in enumerate(listed) if commit in known), default=len(listed))]
+    return tuple(commit for commit in listed if commit not in known)
 
 
 def order(candidate: Line, other: Line) -> Order:
