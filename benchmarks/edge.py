@@ -47,9 +47,7 @@ def report(place: Path) -> None:
     print("| server | requests a second | of ours |\n|---|---|---|")
     for server, values in rates.items():
         print(f"| {server} | {median(values):,.0f} | {median(values) / median(rates['pullprod']):.1f} |")
-    print(
-        "\nThe local edge runs two JavaScript functions a request, the very ones that run on AWS. It is for one machine."
-    )
+    print("\nThe local edge runs the two JavaScript functions of the CDN on each request. It is for one machine.")
 
 
 def _rate(port: int, host: str) -> float:

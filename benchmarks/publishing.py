@@ -34,9 +34,7 @@ def report(place: Path) -> None:
             f"| {step} | {sent[step]['uploaded_files']:,} | {sent[step]['uploaded_bytes']:,} "
             f"| {ours:.2f} s | {rsync:.2f} s | {copy:.2f} s | {ours / rsync:.1f} | {ours / copy:.1f} |"
         )
-    print(
-        "\nOurs includes the start of the client, hashing, a fsync a file, verification and a probe of the new address.\n"
-    )
+    print("\nOurs includes starting the client, hashing, a fsync a file, verification and a probe of the address.\n")
 
 
 def _round(place: Path, times: dict[tuple[str, str], list[float]], sent: dict[str, dict[str, Any]]) -> None:
