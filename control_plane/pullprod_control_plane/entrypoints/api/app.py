@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
-from . import problems, wire
+from . import answered, problems
 from .routes import apps, pointers, tokens, versions
 from .routes.answers import ok
 
@@ -39,9 +39,9 @@ def create(resolver: Resolver, control: ControlPlane) -> Resolver:
     return resolver
 
 
-def _health() -> Response[wire.Health]:
+def _health() -> Response[answered.Health]:
     """Tell that the control plane answers."""
-    return ok(wire.Health(status="ok", version=version("pullprod")))
+    return ok(answered.Health(status="ok", version=version("pullprod")))
 
 
 def _openapi(resolver: ApiGatewayResolver) -> Response[str]:

@@ -18,7 +18,7 @@ from ...domain.roles import Token
 from ...domain.swaps import Swap
 from ...domain.versions import Version
 from ...ports import Upload
-from . import wire
+from . import answered, taken
 
 if TYPE_CHECKING:
     from ...bootstrap import ControlPlane
@@ -27,15 +27,15 @@ _LISTED = 1_000
 _NAMED_COMMITS = 100
 
 
-def app(record: App) -> wire.App:
+def app(record: App) -> answered.App:
     """Return an app."""
-    return wire.App(
+    return answered.App(
         name=record.name,
         hosts={pointer: list(hosts) for pointer, hosts in record.hosts.items()},
         follow=dict(record.follow),
         main=record.main,
-        guards=wire.GuardsTaken.model_validate({"lineage": dict(record.lineage)}),
-        retention=wire.RetentionTaken(
+        guards=taken.GuardsTaken.model_validate({"lineage": dict(record.lineage)}),
+        retention=taken.RetentionTaken(
             keep_days=record.retention.keep_days,
             keep_newest=record.retention.keep_newest,
             keep_per_branch=record.retention.keep_per_branch,
@@ -45,10 +45,10 @@ def app(record: App) -> wire.App:
     )
 
 
-def version(control: ControlPlane, record: Version, shown: Mapping[str, list[str]] | None = None) -> wire.Version:
+def version(control: ControlPlane, record: Version, shown: Mapping[str, list[str]] | None = None) -> answered.Version:
     """Return a version; `shown` is who shows what, read anew unless a list of versions shares it."""
     showing = look.shown_by(control.ports, record.app) if shown is None else shown
-    return wire.Version(
+    return answered.Version(
         id=record.id,
         app=record.app,
         commit=record.commit,
@@ -70,17 +70,17 @@ def version(control: ControlPlane, record: Version, shown: Mapping[str, list[str
     )
 
 
-def versions(control: ControlPlane, app_name: str, page: Page[Version]) -> wire.Versions:
+def versions(control: ControlPlane, app_name: str, page: Page[Version]) -> answered.Versions:
     """Return a page of versions."""
     shown = look.shown_by(control.ports, app_name)
-    return wire.Versions(items=[version(control, v, shown) for v in page.items], next_cursor=page.next_cursor)
+    return answered.Versions(items=[version(control, v, shown) for v in page.items], next_cursor=page.next_cursor)
 
 
-def pointer(control: ControlPlane, record: Pointer) -> wire.Pointer:
+def pointer(control: ControlPlane, record: Pointer) -> answered.Pointer:
     """Return a pointer; a hold that has ended is none."""
     hold = record.hold
     standing = hold if hold and hold.active(reading.now(control.ports)) else None
-    return wire.Pointer(
+    return answered.Pointer(
         name=record.name,
         version=record.version,
         generation=record.generation,
@@ -96,13 +96,13 @@ def pointer(control: ControlPlane, record: Pointer) -> wire.Pointer:
     )
 
 
-def _hold(reason: str, owner: str, since: str, until: str | None) -> wire.Hold:
-    return wire.Hold(reason=reason, owner=owner, since=since, until=until)
+def _hold(reason: str, owner: str, since: str, until: str | None) -> answered.Hold:
+    return answered.Hold(reason=reason, owner=owner, since=since, until=until)
 
 
-def swap(record: Swap) -> wire.Swap:
+def swap(record: Swap) -> answered.Swap:
     """Return the record of a swap."""
-    return wire.Swap(
+    return answered.Swap(
         pointer=record.pointer,
         generation=record.generation,
         from_version=record.from_version,
@@ -117,18 +117,18 @@ def swap(record: Swap) -> wire.Swap:
     )
 
 
-def swapped(control: ControlPlane, done: Done) -> wire.Swapped:
+def swapped(control: ControlPlane, done: Done) -> answered.Swapped:
     """Return what a swap did."""
-    return wire.Swapped(pointer=pointer(control, done.pointer), swap=swap(done.swap))
+    return answered.Swapped(pointer=pointer(control, done.pointer), swap=swap(done.swap))
 
 
-def uploads(page: Page[Upload]) -> wire.Uploads:
+def uploads(page: Page[Upload]) -> answered.Uploads:
     """Return a page of uploads."""
-    return wire.Uploads(items=[_upload(upload) for upload in page.items], next_cursor=page.next_cursor)
+    return answered.Uploads(items=[_upload(upload) for upload in page.items], next_cursor=page.next_cursor)
 
 
-def _upload(upload: Upload) -> wire.UploadUrl:
-    return wire.UploadUrl(
+def _upload(upload: Upload) -> answered.UploadUrl:
+    return answered.UploadUrl(
         path=upload.object.key.split("/", 3)[3],
         size=upload.object.size,
         sha256=upload.object.sha256,
@@ -138,9 +138,9 @@ def _upload(upload: Upload) -> wire.UploadUrl:
     )
 
 
-def begun(control: ControlPlane, record: Begun) -> wire.Begun:
+def begun(control: ControlPlane, record: Begun) -> answered.Begun:
     """Return an announced version."""
-    return wire.Begun(
+    return answered.Begun(
         version=version(control, record.version),
         uploads=uploads(record.uploads),
         missing_files=len(record.missing),
@@ -148,9 +148,9 @@ def begun(control: ControlPlane, record: Begun) -> wire.Begun:
     )
 
 
-def commits(control: ControlPlane, app_name: str, difference: Difference) -> wire.Commits:
+def commits(control: ControlPlane, app_name: str, difference: Difference) -> answered.Commits:
     """Return commits gained and lost, with what is known of the newest of them."""
-    return wire.Commits(
+    return answered.Commits(
         gained=_lines(control, app_name, difference.gained),
         lost=_lines(control, app_name, difference.lost),
         complete=difference.complete,
@@ -159,22 +159,22 @@ def commits(control: ControlPlane, app_name: str, difference: Difference) -> wir
     )
 
 
-def _lines(control: ControlPlane, app_name: str, shas: Sequence[str]) -> list[wire.CommitLine]:
+def _lines(control: ControlPlane, app_name: str, shas: Sequence[str]) -> list[answered.CommitLine]:
     known = [_line(control, app_name, sha) for sha in islice(shas, _NAMED_COMMITS)]
-    return known + [wire.CommitLine(commit=sha, message=None, version=None) for sha in shas[_NAMED_COMMITS:]]
+    return known + [answered.CommitLine(commit=sha, message=None, version=None) for sha in shas[_NAMED_COMMITS:]]
 
 
-def _line(control: ControlPlane, app_name: str, sha: str) -> wire.CommitLine:
+def _line(control: ControlPlane, app_name: str, sha: str) -> answered.CommitLine:
     published = references.versions_of(control.ports, app_name, sha)
     newest = max(published, key=lambda v: v.begun_at, default=None)
     if newest is None:
-        return wire.CommitLine(commit=sha, message=None, version=None)
-    return wire.CommitLine(commit=sha, message=newest.message.partition("\n")[0], version=newest.id)
+        return answered.CommitLine(commit=sha, message=None, version=None)
+    return answered.CommitLine(commit=sha, message=newest.message.partition("\n")[0], version=newest.id)
 
 
-def files(record: Files) -> wire.Files:
+def files(record: Files) -> answered.Files:
     """Return which files differ."""
-    return wire.Files(
+    return answered.Files(
         added=record.added[:_LISTED],
         changed=record.changed[:_LISTED],
         removed=record.removed[:_LISTED],
@@ -184,29 +184,29 @@ def files(record: Files) -> wire.Files:
     )
 
 
-def plan(control: ControlPlane, record: Plan) -> wire.Plan:
+def plan(control: ControlPlane, record: Plan) -> answered.Plan:
     """Return what a swap would do."""
     proposal = record.proposal
     shown = pointer(control, proposal.pointer)
     hosts = [control.addresses.host(shown.name, proposal.app.name), *shown.hosts]
-    return wire.Plan(
+    return answered.Plan(
         pointer=shown,
         version=version(control, proposal.version),
         allowed=record.allowed,
         guards=[
-            wire.Guard(name=v.guard, outcome=v.outcome.value, detail=v.detail, overridable=v.overridable)
+            answered.Guard(name=v.guard, outcome=v.outcome.value, detail=v.detail, overridable=v.overridable)
             for v in record.verdicts
         ],
         commits=commits(control, proposal.app.name, proposal.commits),
         files=files(record.files),
         hosts=hosts,
-        targets=[wire.Target(kind="edge-route", name=host) for host in hosts],
+        targets=[answered.Target(kind="edge-route", name=host) for host in hosts],
     )
 
 
-def token(record: Token) -> wire.Token:
+def token(record: Token) -> answered.Token:
     """Return a token's record."""
-    return wire.Token(
+    return answered.Token(
         id=record.id,
         name=record.name,
         role=record.role.value,
@@ -218,6 +218,6 @@ def token(record: Token) -> wire.Token:
     )
 
 
-def new_token(record: Token, secret: str | None) -> wire.NewToken:
+def new_token(record: Token, secret: str | None) -> answered.NewToken:
     """Return a token's record with the token."""
-    return wire.NewToken(**token(record).model_dump(), token=secret)
+    return answered.NewToken(**token(record).model_dump(), token=secret)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
-from .. import wire
+from .. import answered
 from ..problems import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def _problem(meaning: str) -> dict[str, Any]:
-    return {"description": meaning, "content": {CONTENT_TYPE: {"model": wire.Problem}}}
+    return {"description": meaning, "content": {CONTENT_TYPE: {"model": answered.Problem}}}
 
 
 _ALWAYS: Mapping[int, dict[str, Any]] = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from ....application import apps, audit, prune, reading
 from ....domain.apps import Retention
 from ....domain.roles import Call
-from .. import access, present, wire
+from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
@@ -21,22 +21,22 @@ AppName = Annotated[str, Path(description="The app's name")]
 @router.get("/v1/apps", tags=["apps"], operation_id="listApps", responses=READS)
 def list_apps(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100, cursor: Annotated[str | None, Query(max_length=2_000)] = None
-) -> Response[wire.Apps]:
+) -> Response[answered.Apps]:
     """List apps, by name."""
     access.require(router, Call.LOOK)
     page = apps.listed(access.control(router).ports, limit, cursor)
-    return ok(wire.Apps(items=[present.app(app) for app in page.items], next_cursor=page.next_cursor))
+    return ok(answered.Apps(items=[present.app(app) for app in page.items], next_cursor=page.next_cursor))
 
 
 @router.get("/v1/apps/<app>", tags=["apps"], operation_id="getApp", responses=READS)
-def get_app(app: AppName) -> Response[wire.App]:
+def get_app(app: AppName) -> Response[answered.App]:
     """Read an app's configuration."""
     access.require(router, Call.LOOK, app)
     return ok(present.app(reading.find_app(access.control(router).ports, app)))
 
 
 @router.put("/v1/apps/<app>", tags=["apps"], operation_id="putApp", responses=CREATES)
-def put_app(app: AppName, body: Annotated[wire.AppTaken, Body()]) -> Response[wire.App]:
+def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[answered.App]:
     """Create an app, or give it this configuration; `{}` takes every default."""
     token = access.require(router, Call.CONFIGURE, app)
     access.once(router, token)
@@ -52,23 +52,27 @@ def put_app(app: AppName, body: Annotated[wire.AppTaken, Body()]) -> Response[wi
 
 
 @router.post("/v1/apps/<app>/prune", tags=["apps"], operation_id="prune", responses=READS)
-def prune_app(app: AppName, body: Annotated[wire.PruneTaken, Body()]) -> Response[wire.Pruned]:
+def prune_app(app: AppName, body: Annotated[taken.PruneTaken, Body()]) -> Response[answered.Pruned]:
     """Remove the versions that retention lets go, or tell which those are."""
     token = access.require(router, Call.LOOK if body.dry_run else Call.PRUNE, app)
     access.once(router, token)
     ports = access.control(router).ports
     pruned = prune.plan(ports, app) if body.dry_run else prune.run(ports, app)
-    gone = [wire.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in pruned.versions]
+    gone = [answered.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in pruned.versions]
     return ok(
-        wire.Pruned(dry_run=body.dry_run, versions=gone, objects=pruned.objects, bytes=pruned.bytes, kept=pruned.kept)
+        answered.Pruned(
+            dry_run=body.dry_run, versions=gone, objects=pruned.objects, bytes=pruned.bytes, kept=pruned.kept
+        )
     )
 
 
 @router.get("/v1/apps/<app>/audit", tags=["apps"], operation_id="audit", responses=READS)
-def audit_app(app: AppName) -> Response[wire.Audit]:
+def audit_app(app: AppName) -> Response[answered.Audit]:
     """Check the chain of swaps, the routes and the files that are shown."""
     access.require(router, Call.LOOK, app)
     report = audit.audit(access.control(router).ports, app)
-    findings = [wire.Finding(code=f.code, subject=f.subject, detail=f.detail) for f in report.findings]
-    unmerged = [wire.Unmerged(pointer=u.pointer, version=u.version, commit=u.commit) for u in report.live_not_on_main]
-    return ok(wire.Audit(ok=not findings, findings=findings, checked=report.checked, live_not_on_main=unmerged))
+    findings = [answered.Finding(code=f.code, subject=f.subject, detail=f.detail) for f in report.findings]
+    unmerged = [
+        answered.Unmerged(pointer=u.pointer, version=u.version, commit=u.commit) for u in report.live_not_on_main
+    ]
+    return ok(answered.Audit(ok=not findings, findings=findings, checked=report.checked, live_not_on_main=unmerged))

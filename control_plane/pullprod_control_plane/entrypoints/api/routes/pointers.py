@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 
 from ....application import holds, look, reading, swap
 from ....application.swap import Done, Order
 from ....domain.pointers import Pointer, PointerState
 from ....domain.roles import Call, Token
-from .. import access, present, wire
+from .. import access, answered, present, taken
 from .answers import READS, SWAPS, answer, ok
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
@@ -27,16 +27,16 @@ def list_pointers(
     app: AppName,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     cursor: Annotated[str | None, Query(max_length=2_000)] = None,
-) -> Response[wire.Pointers]:
+) -> Response[answered.Pointers]:
     """List pointers, by name."""
     access.require(router, Call.LOOK, app)
     control = access.control(router)
     page = look.pointers(control.ports, app, limit, cursor)
-    return ok(wire.Pointers(items=[present.pointer(control, p) for p in page.items], next_cursor=page.next_cursor))
+    return ok(answered.Pointers(items=[present.pointer(control, p) for p in page.items], next_cursor=page.next_cursor))
 
 
 @router.get("/v1/apps/<app>/pointers/<name>", tags=["pointers"], operation_id="getPointer", responses=READS)
-def get_pointer(app: AppName, name: PointerName) -> Response[wire.Pointer]:
+def get_pointer(app: AppName, name: PointerName) -> Response[answered.Pointer]:
     """Read a pointer; the ETag is its generation."""
     access.require(router, Call.LOOK, app)
     control = access.control(router)
@@ -44,12 +44,12 @@ def get_pointer(app: AppName, name: PointerName) -> Response[wire.Pointer]:
     return _answer(reading.find_pointer(control.ports, app, name).record)
 
 
-def _answer(pointer: Pointer) -> Response[wire.Pointer]:
+def _answer(pointer: Pointer) -> Response[answered.Pointer]:
     return ok(present.pointer(access.control(router), pointer), {"ETag": f'"{pointer.generation}"'})
 
 
 @router.post("/v1/apps/<app>/pointers/<name>/plan", tags=["pointers"], operation_id="plan", responses=READS)
-def plan_swap(app: AppName, name: PointerName, body: Annotated[wire.VersionTaken, Body()]) -> Response[wire.Plan]:
+def plan_swap(app: AppName, name: PointerName, body: Annotated[taken.VersionTaken, Body()]) -> Response[answered.Plan]:
     """Tell what a swap would do; nothing is changed."""
     access.require(router, Call.LOOK, app)
     control = access.control(router)
@@ -60,10 +60,10 @@ def plan_swap(app: AppName, name: PointerName, body: Annotated[wire.VersionTaken
 def point(
     app: AppName,
     name: PointerName,
-    body: Annotated[wire.SwapTaken, Body()],
+    body: Annotated[taken.SwapTaken, Body()],
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
-) -> Response[wire.Swapped]:
+) -> Response[answered.Swapped]:
     """Point at a version. With If-Match it is a compare-and-swap; without, it takes whatever is current."""
     del if_match, idempotency_key  # Described here, read by `access`, which must see them as they were sent.
     order = _order(app, name, body.reason, body.force)
@@ -75,10 +75,10 @@ def point(
 def rollback(
     app: AppName,
     name: PointerName,
-    body: Annotated[wire.RollbackTaken, Body()],
+    body: Annotated[taken.RollbackTaken, Body()],
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
-) -> Response[wire.Swapped]:
+) -> Response[answered.Swapped]:
     """Show the previously shown version again, or the one named; a pointer that follows a branch is then held."""
     del if_match, idempotency_key  # As above.
     order = _order(app, name, body.reason, body.force)
@@ -104,7 +104,7 @@ def _mover(app: str, name: str, force: list[str]) -> Token:
     return access.require(router, Call.OVERRIDE_HOLD, app, name) if "hold" in force else token
 
 
-def _swapped(done: Done) -> Response[wire.Swapped]:
+def _swapped(done: Done) -> Response[answered.Swapped]:
     """202 while this very swap is decided but not shown yet."""
     pointer = done.pointer
     waiting = pointer.state is PointerState.APPLYING and pointer.generation == done.swap.generation
@@ -113,7 +113,7 @@ def _swapped(done: Done) -> Response[wire.Swapped]:
 
 
 @router.put("/v1/apps/<app>/pointers/<name>/hold", tags=["pointers"], operation_id="hold", responses=READS)
-def hold(app: AppName, name: PointerName, body: Annotated[wire.HoldTaken, Body()]) -> Response[wire.Pointer]:
+def hold(app: AppName, name: PointerName, body: Annotated[taken.HoldTaken, Body()]) -> Response[answered.Pointer]:
     """Hold a pointer: no path moves it until the hold is released or ends."""
     token = access.require(router, Call.HOLD, app, name)
     access.once(router, token)
@@ -122,7 +122,7 @@ def hold(app: AppName, name: PointerName, body: Annotated[wire.HoldTaken, Body()
 
 
 @router.delete("/v1/apps/<app>/pointers/<name>/hold", tags=["pointers"], operation_id="unhold", responses=READS)
-def unhold(app: AppName, name: PointerName) -> Response[wire.Pointer]:
+def unhold(app: AppName, name: PointerName) -> Response[answered.Pointer]:
     """Release a pointer."""
     token = access.require(router, Call.HOLD, app, name)
     access.once(router, token)
@@ -135,8 +135,8 @@ def get_history(
     name: PointerName,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
     cursor: Annotated[str | None, Query(max_length=2_000)] = None,
-) -> Response[wire.History]:
+) -> Response[answered.History]:
     """List a pointer's swaps, newest first."""
     access.require(router, Call.LOOK, app)
     page = look.history(access.control(router).ports, app, name, limit, cursor)
-    return ok(wire.History(items=[present.swap(s) for s in page.items], next_cursor=page.next_cursor))
+    return ok(answered.History(items=[present.swap(s) for s in page.items], next_cursor=page.next_cursor))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from ....application import tokens
 from ....domain.roles import Call, Role
-from .. import access, present, wire
+from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
@@ -19,15 +19,15 @@ router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unanno
 @router.get("/v1/tokens", tags=["tokens"], operation_id="listTokens", responses=READS)
 def list_tokens(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100, cursor: Annotated[str | None, Query(max_length=2_000)] = None
-) -> Response[wire.Tokens]:
+) -> Response[answered.Tokens]:
     """List tokens; never the tokens themselves."""
     access.require(router, Call.TOKENS)
     page = tokens.listed(access.control(router).ports, limit, cursor)
-    return ok(wire.Tokens(items=[present.token(token) for token in page.items], next_cursor=page.next_cursor))
+    return ok(answered.Tokens(items=[present.token(token) for token in page.items], next_cursor=page.next_cursor))
 
 
 @router.post("/v1/tokens", tags=["tokens"], operation_id="createToken", responses=CREATES)
-def create_token(body: Annotated[wire.TokenTaken, Body()]) -> Response[wire.NewToken]:
+def create_token(body: Annotated[taken.TokenTaken, Body()]) -> Response[answered.NewToken]:
     """Make a token; it is shown in this answer and never again."""
     token = access.require(router, Call.TOKENS)
     wanted = tokens.Wanted(body.name, Role(body.role), tuple(body.apps), tuple(body.pointers), body.expires_in_days)
@@ -36,7 +36,7 @@ def create_token(body: Annotated[wire.TokenTaken, Body()]) -> Response[wire.NewT
 
 
 @router.delete("/v1/tokens/<token_id>", tags=["tokens"], operation_id="revokeToken", responses=READS)
-def revoke_token(token_id: Annotated[str, Path(description="The token's id")]) -> Response[wire.Token]:
+def revoke_token(token_id: Annotated[str, Path(description="The token's id")]) -> Response[answered.Token]:
     """Make a token worthless from the next request on."""
     token = access.require(router, Call.TOKENS)
     access.once(router, token)

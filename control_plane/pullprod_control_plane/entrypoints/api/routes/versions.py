@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from ....application import contents, diff, follow, lineages, look, publish, reading, references, revoke
 from ....domain import times
 from ....domain.manifests import Commit, File, Manifest, Site
 from ....domain.roles import Call
 from ....domain.versions import State, Version
-from .. import access, present, wire
+from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 AppName = Annotated[str, Path(description="The app's name")]
 VersionId = Annotated[str, Path(description="A version's id")]
-VersionRef = Annotated[wire.Reference, Path(description="A version id, commit prefix, branch:x, pointer:x or tag:x")]
+VersionRef = Annotated[taken.Reference, Path(description="A version id, commit prefix, branch:x, pointer:x or tag:x")]
 States = Literal["uploading", "preparing", "ready", "retiring", "retired", "revoked"]
 
 
 @router.post("/v1/apps/<app>/versions", tags=["versions"], operation_id="beginVersion", responses=CREATES)
-def begin(app: AppName, body: Annotated[wire.ManifestTaken, Body()]) -> Response[wire.Begun]:
+def begin(app: AppName, body: Annotated[taken.ManifestTaken, Body()]) -> Response[answered.Begun]:
     """Announce a version; the answer tells what to upload. The same manifest again continues where it stopped."""
     token = access.require(router, Call.PUBLISH, app)
     access.once(router, token)
@@ -33,7 +33,7 @@ def begin(app: AppName, body: Annotated[wire.ManifestTaken, Body()]) -> Response
     return created(answer) if begun.created else ok(answer)
 
 
-def _manifest(body: wire.ManifestTaken) -> Manifest:
+def _manifest(body: taken.ManifestTaken) -> Manifest:
     commit = Commit(
         sha=body.commit,
         branch=body.branch,
@@ -51,7 +51,9 @@ def _manifest(body: wire.ManifestTaken) -> Manifest:
 @router.post(
     "/v1/apps/<app>/versions/<version>/uploads", tags=["versions"], operation_id="listUploads", responses=READS
 )
-def list_uploads(app: AppName, version: VersionId, body: Annotated[wire.PageTaken, Body()]) -> Response[wire.Uploads]:
+def list_uploads(
+    app: AppName, version: VersionId, body: Annotated[taken.PageTaken, Body()]
+) -> Response[answered.Uploads]:
     """Return the next page of uploads, or plan afresh what is still missing."""
     access.require(router, Call.PUBLISH, app)
     return ok(present.uploads(publish.uploads(access.control(router).ports, app, version, body.cursor)))
@@ -60,7 +62,9 @@ def list_uploads(app: AppName, version: VersionId, body: Annotated[wire.PageTake
 @router.post(
     "/v1/apps/<app>/versions/<version>/finalize", tags=["versions"], operation_id="finalizeVersion", responses=READS
 )
-def finalize(app: AppName, version: VersionId, body: Annotated[wire.EmptyTaken, Body()]) -> Response[wire.Finalized]:
+def finalize(
+    app: AppName, version: VersionId, body: Annotated[taken.EmptyTaken, Body()]
+) -> Response[answered.Finalized]:
     """Verify that everything has arrived, make the version ready, and let its branch's pointers follow."""
     del body  # It only has to be empty.
     token = access.require(router, Call.PUBLISH, app)
@@ -68,7 +72,7 @@ def finalize(app: AppName, version: VersionId, body: Annotated[wire.EmptyTaken, 
     ready = publish.finalize(control.ports, control.addresses, app, version, token.principal)
     pointer = follow.pointer_of(control.ports, reading.find_app(control.ports, app), ready.branch)
     shown = present.pointer(control, pointer) if pointer else None
-    return ok(wire.Finalized(version=present.version(control, ready), pointer=shown))
+    return ok(answered.Finalized(version=present.version(control, ready), pointer=shown))
 
 
 @router.get("/v1/apps/<app>/versions", tags=["versions"], operation_id="listVersions", responses=READS)
@@ -79,7 +83,7 @@ def list_versions(
     state: Annotated[States | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
     cursor: Annotated[str | None, Query(max_length=2_000)] = None,
-) -> Response[wire.Versions]:
+) -> Response[answered.Versions]:
     """List versions, newest first."""
     access.require(router, Call.LOOK, app)
     control = access.control(router)
@@ -94,35 +98,37 @@ def _resolved(app: str, reference: str) -> Version:
 
 
 @router.get("/v1/apps/<app>/versions/<ref>", tags=["versions"], operation_id="getVersion", responses=READS)
-def get_version(app: AppName, ref: VersionRef) -> Response[wire.Version]:
+def get_version(app: AppName, ref: VersionRef) -> Response[answered.Version]:
     """Read a version."""
     access.require(router, Call.LOOK, app)
     return ok(present.version(access.control(router), _resolved(app, ref)))
 
 
 @router.get("/v1/apps/<app>/versions/<ref>/manifest", tags=["versions"], operation_id="getManifest", responses=READS)
-def get_manifest(app: AppName, ref: VersionRef) -> Response[wire.Manifest]:
+def get_manifest(app: AppName, ref: VersionRef) -> Response[answered.Manifest]:
     """Read what is in a version."""
     access.require(router, Call.LOOK, app)
     control = access.control(router)
     version = _resolved(app, ref)
     files = [
-        wire.FileTaken(path=file.path, size=file.size, sha256=file.sha256, type=file.type)
+        taken.FileTaken(path=file.path, size=file.size, sha256=file.sha256, type=file.type)
         for file in contents.files(control.ports, version)
     ]
     return ok(
-        wire.Manifest(
+        answered.Manifest(
             version=present.version(control, version),
             ancestors=list(lineages.line_of(control.ports, version).ancestors),
-            site=wire.SiteTaken.model_validate({"clean_urls": version.site.clean_urls, "spa": version.site.spa}),
-            health=wire.HealthTaken(paths=list(version.health)),
+            site=taken.SiteTaken.model_validate({"clean_urls": version.site.clean_urls, "spa": version.site.spa}),
+            health=taken.HealthTaken(paths=list(version.health)),
             files=files,
         )
     )
 
 
 @router.delete("/v1/apps/<app>/versions/<ref>", tags=["versions"], operation_id="revokeVersion", responses=READS)
-def revoke_version(app: AppName, ref: VersionRef, body: Annotated[wire.ReasonTaken, Body()]) -> Response[wire.Version]:
+def revoke_version(
+    app: AppName, ref: VersionRef, body: Annotated[taken.ReasonTaken, Body()]
+) -> Response[answered.Version]:
     """Withdraw a version: its address answers 410, nothing can be pointed at it, its record stays."""
     token = access.require(router, Call.REVOKE, app)
     access.once(router, token)
@@ -136,14 +142,14 @@ def get_diff(
     app: AppName,
     from_: Annotated[str, Query(alias="from", min_length=1, max_length=300)],
     to: Annotated[str, Query(min_length=1, max_length=300)],
-) -> Response[wire.Diff]:
+) -> Response[answered.Diff]:
     """Tell which commits and files differ between two references."""
     access.require(router, Call.LOOK, app)
     control = access.control(router)
     reading.find_app(control.ports, app)
     between = diff.between(control.ports, app, from_, to)
     return ok(
-        wire.Diff(
+        answered.Diff(
             from_version=present.version(control, between.first),
             to_version=present.version(control, between.second),
             commits=present.commits(control, app, between.commits),

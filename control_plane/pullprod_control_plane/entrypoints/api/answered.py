@@ -1,158 +1,18 @@
-"""The API's JSON: what is taken, strictly, and what is answered. `docs/openapi.json` is made from these models."""
+"""What the API answers. `docs/openapi.json` is made from these models and those of `taken`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
-from ...domain import manifests
-
-# References come percent-encoded in paths, since branch names have slashes.
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=800), AfterValidator(unquote)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=63)]
-Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-Text = Annotated[str, StringConstraints(max_length=1_000)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"\S")]
-Cursor = Annotated[str, StringConstraints(max_length=2_000)]
-Ref = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-
-
-class Taken(BaseModel):
-    """Base of everything that is taken: an unknown field is an error, not a shrug."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+from .taken import FileTaken, GuardsTaken, HealthTaken, RetentionTaken, SiteTaken
 
 
 class Answered(BaseModel):
     """Base of everything that is answered."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-
-class FileTaken(Taken):
-    """One file of a manifest; `size` in bytes, `sha256` as 64 hex digits."""
-
-    path: Annotated[str, StringConstraints(min_length=1, max_length=manifests.MAX_PATH_BYTES)]
-    size: Annotated[int, Field(ge=0, le=manifests.MAX_FILE_BYTES)]
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-    type: Annotated[str, StringConstraints(min_length=3, max_length=200)]
-
-
-class SiteTaken(Taken):
-    """How paths turn into files."""
-
-    clean_urls: Literal["directory", "html", "off"] = "directory"
-    spa: bool = False
-
-
-class HealthTaken(Taken):
-    """Paths that must answer 200 to 399 before the version may be pointed at."""
-
-    paths: Annotated[list[Annotated[str, StringConstraints(max_length=300)]], Field(max_length=10)] = []
-
-
-class ManifestTaken(Taken):
-    """A version as a client announces it. `ancestors` are newest first, without the commit itself."""
-
-    commit: Sha
-    branch: Ref | None = None
-    message: Text = ""
-    author: Text = ""
-    committed_at: Annotated[str, StringConstraints(max_length=40)]
-    ancestors: Annotated[list[Sha], Field(max_length=manifests.MAX_ANCESTORS)] = []
-    tags: Annotated[list[Ref], Field(max_length=manifests.MAX_TAGS)] = []
-    dirty: bool = False
-    site: SiteTaken = SiteTaken()
-    health: HealthTaken = HealthTaken()
-    files: list[FileTaken]
-    functions: Annotated[list[Name], Field(max_length=0)] = []
-
-
-class RetentionTaken(Taken):
-    """What prune keeps beside everything that is shown."""
-
-    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
-    keep_newest: Annotated[int, Field(ge=1, le=100_000)] = 20
-    keep_per_branch: Annotated[int, Field(ge=1, le=1_000)] = 3
-
-
-class GuardsTaken(Taken):
-    """Guards by pointer."""
-
-    lineage: dict[str, Literal["refuse", "off"]] = {"production": "refuse"}
-
-
-class AppTaken(Taken):
-    """An app's configuration; `{}` takes every default. `hosts` are by pointer, `follow` maps pointers to branches."""
-
-    hosts: dict[str, Annotated[list[str], Field(max_length=25)]] = {}
-    follow: dict[str, Ref] = {}
-    main: Ref = "main"
-    guards: GuardsTaken = GuardsTaken()
-    retention: RetentionTaken = RetentionTaken()
-
-
-class PageTaken(Taken):
-    """Which page of uploads; null plans afresh what is still missing."""
-
-    cursor: Cursor | None = None
-
-
-class EmptyTaken(Taken):
-    """Nothing to say."""
-
-
-class VersionTaken(Taken):
-    """The version that a plan is about, by any reference."""
-
-    version: Ref
-
-
-class SwapTaken(Taken):
-    """A swap: which version, why, and which guards to override."""
-
-    version: Ref
-    reason: Reason
-    force: Annotated[list[str], Field(max_length=10)] = []
-
-
-class RollbackTaken(Taken):
-    """A rollback: why, and to which version if not to the previously shown one."""
-
-    reason: Reason
-    to: Ref | None = None
-    force: Annotated[list[str], Field(max_length=10)] = []
-
-
-class HoldTaken(Taken):
-    """A hold: why, and until when (ISO 8601) if it shall end by itself."""
-
-    reason: Reason
-    until: Annotated[str, StringConstraints(max_length=40)] | None = None
-
-
-class ReasonTaken(Taken):
-    """Why."""
-
-    reason: Reason
-
-
-class PruneTaken(Taken):
-    """Whether only to tell what would go."""
-
-    dry_run: bool = True
-
-
-class TokenTaken(Taken):
-    """A token to make; empty lists mean all, null days that it never expires."""
-
-    name: Name
-    role: Literal["viewer", "publisher", "releaser", "admin"]
-    apps: Annotated[list[Name], Field(max_length=100)] = []
-    pointers: Annotated[list[Name], Field(max_length=100)] = []
-    expires_in_days: Annotated[int, Field(ge=1, le=366)] | None = 90
 
 
 class Health(Answered):
