@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.ports import MAX_CHANGES, Check, Delete, Key, Ledger, Lost, Put
+from pullprod_control_plane.domain.json import Json
+from pullprod_control_plane.ports import MAX_CHANGES, Change, Check, Delete, Key, Ledger, Lost, Put
 
 A, B, C = Key("p", "a"), Key("p", "b"), Key("q", "a")
-BODY = {"text": "né\x00\n€😀", "n": 7, "no": None, "yes": True, "list": [1, ["x"], {}], "map": {"z": 1, "a": {"b": []}}}
+BODY: dict[str, Json] = {
+    "text": "né\x00\n€😀",
+    "n": 7,
+    "no": None,
+    "yes": True,
+    "list": [1, ["x"], {}],
+    "map": {"z": 1, "a": {"b": []}},
+}
 
 
 def sorts(ledger: Ledger, partition: str = "p", **how: Any) -> list[str]:
@@ -49,9 +57,13 @@ def test_each_write_counts_the_revision_on(ledger: Ledger) -> None:
 def test_another_revision_than_expected_loses_and_changes_nothing(ledger: Ledger, kind: str, expected: int) -> None:
     ledger.commit([Put(A, {"n": 1}, 0)])
     ledger.commit([Put(A, {"n": 2}, 1)])
-    change = {"put": Put(A, {}, expected), "delete": Delete(A, expected), "check": Check(A, expected)}[kind]
+    changes: dict[str, Change] = {
+        "put": Put(A, {}, expected),
+        "delete": Delete(A, expected),
+        "check": Check(A, expected),
+    }
     with pytest.raises(Lost) as lost:
-        ledger.commit([Put(B, {}, 0), change, Put(C, {}, 0)])
+        ledger.commit([Put(B, {}, 0), changes[kind], Put(C, {}, 0)])
     assert lost.value.key == A
     (item, *others) = ledger.read([A, B, C])
     assert item is not None

@@ -21,7 +21,7 @@ PROCESSES = 32
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(PROCESSES, workers.join, (spawn.Barrier(PROCESSES),)) as processes:
+    with spawn.Pool(PROCESSES, workers.join, (spawn.Barrier(PROCESSES, timeout=60),)) as processes:
         yield processes
         processes.close()
         processes.join()
