@@ -40,7 +40,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pullprod_control_plane.adapters.local.edge_runtime import EdgeRuntime
 assert EdgeRuntime.__module__ and sys.argv[1] in sys.modules[EdgeRuntime.__module__].__file__
-request = {"method": "GET", "uri": "/", "querystring": {}, "headers": {"host": {"value": "nobody.localhost"}}, "cookies": {}}
+host = {"host": {"value": "nobody.localhost"}}
+request = {"method": "GET", "uri": "/", "querystring": {}, "headers": host, "cookies": {}}
 answer = EdgeRuntime(lambda key: None).request({"version": "1.0", "context": {}, "viewer": {}, "request": request})
 print(answer["statusCode"])
 """
