@@ -59,6 +59,10 @@ class Reconciler:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
+    def catch_up(self) -> None:
+        """Show what the ledger had decided; what cannot be shown now is tried again in each round."""
+        self._try(lambda: reconcile.decided(self._control.ports))
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
@@ -72,7 +76,7 @@ class Reconciler:
         ports, addresses = self._control.ports, self._control.addresses
         self._try(lambda: reconcile.routes(ports))
         while not self._stop.is_set():
-            self._try(lambda: reconcile.decided(ports))
+            self.catch_up()
             self._try(lambda: reconcile.prepared(ports, addresses))
             self._stop.wait(_EVERY_S)
 
@@ -88,8 +92,8 @@ def run(system: LocalSystem, sockets: list[socket.socket], announce: Callable[[]
 
     What the ledger had decided before a crash is shown before the first viewer is answered.
     """
-    reconcile.decided(system.control.ports)
     reconciler = Reconciler(system.control)
+    reconciler.catch_up()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
