@@ -63,7 +63,10 @@ def race(api: Api, racers: Sequence[Callable[[Api], Outcome]]) -> list[Outcome]:
     """Let each racer run in its own process, all from the same moment on; return what they got."""
     context = processes()
     barrier, results = context.Barrier(len(racers)), context.Queue()
-    running = [context.Process(target=_run, args=(api.url, api.token, racer, barrier, results)) for racer in racers]
+    running = [
+        context.Process(target=_run, args=(api.url, api.token, racer, barrier, results), daemon=True)
+        for racer in racers
+    ]
     for process in running:
         process.start()
     try:

@@ -1,0 +1,68 @@
+"""Domain objects as tests need them: what a test does not name is ordinary."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from pullprod_control_plane.domain.apps import App
+from pullprod_control_plane.domain.manifests import Commit, File, Manifest
+from pullprod_control_plane.domain.pointers import Pointer
+from pullprod_control_plane.domain.segments import COUNT
+from pullprod_control_plane.domain.swaps import Move, SwapKind
+from pullprod_control_plane.domain.versions import State, Version
+
+NOW = "2026-06-01T12:00:00.000000Z"
+BEFORE = "2026-05-31T12:00:00.000000Z"
+LATER = "2026-06-02T12:00:00.000000Z"
+
+
+def sha(name: str | int) -> str:
+    """Return a commit's SHA for a name, the same each time."""
+    return hashlib.sha1(str(name).encode(), usedforsecurity=False).hexdigest()
+
+
+def version_id(name: str | int) -> str:
+    return f"{sha(name)[:12]}-{sha(name)[:8]}"
+
+
+def a_file(path: str = "index.html", body: bytes = b"hello", kind: str = "text/html") -> File:
+    return File(path, len(body), hashlib.sha256(body).hexdigest(), kind)
+
+
+def a_commit(name: str | int = "a", **facts: Any) -> Commit:
+    return Commit(**{**_COMMIT, "sha": sha(name), **facts})
+
+
+def a_manifest(*files: File, commit: Commit | None = None, **facts: Any) -> Manifest:
+    return Manifest(commit or a_commit(), files or (a_file(),), **facts)
+
+
+def a_version(name: str | int = "a", **facts: Any) -> Version:
+    return Version(**{**_VERSION, "id": version_id(name), "commit": sha(name), **facts})
+
+
+def an_app(**facts: Any) -> App:
+    return App(**{"name": "shop", "created_at": NOW, "updated_at": NOW, **facts})
+
+
+def a_pointer(name: str = "production", **facts: Any) -> Pointer:
+    return Pointer("shop", name, **facts)
+
+
+def a_move(to: str, kind: SwapKind = SwapKind.POINT, **facts: Any) -> Move:
+    return Move(**{"to": to, "kind": kind, "by": "token:ann", "at": NOW, "reason": "launch", **facts})
+
+
+_COMMIT = {"branch": "main", "message": "Add a page", "author": "Ann", "committed_at": BEFORE}
+_VERSION = {
+    "app": "shop",
+    **_COMMIT,
+    "begun_at": BEFORE,
+    "published_by": "token:ann",
+    "state": State.READY,
+    "files": 1,
+    "bytes": 5,
+    "segments": "".join(f"{number:08d}" for number in range(COUNT)),
+    "digest": "d" * 64,
+}

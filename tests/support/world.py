@@ -1,0 +1,202 @@
+"""A control plane without servers: the real local adapters in a directory, and a clock that tests set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from pullprod_control_plane.adapters.local.directory_store import DirectoryStore
+from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
+from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
+from pullprod_control_plane.application import apps, audit, contents, publish, reading, swap
+from pullprod_control_plane.application.publish import Begun
+from pullprod_control_plane.application.receipts import Receipt
+from pullprod_control_plane.application.swap import Done, Order
+from pullprod_control_plane.domain import segments
+from pullprod_control_plane.domain.apps import App, Retention
+from pullprod_control_plane.domain.manifests import Commit, File, Manifest
+from pullprod_control_plane.domain.names import Addresses
+from pullprod_control_plane.domain.pointers import Pointer
+from pullprod_control_plane.domain.times import stamp
+from pullprod_control_plane.domain.versions import Version
+from pullprod_control_plane.ports import Answer, Ports
+from tests.support.domain import sha
+
+APP = "shop"
+ANN = "token:ann"
+BOB = "token:bob"
+Files = Mapping[str, bytes]
+
+
+class SetClock:
+    """Clock: the time that the test says it is."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def go_on(self, **by: float) -> None:
+        self.moment += timedelta(**by)
+
+
+class RecordProbe:
+    """Probe: answers as the edge would, from the routes and the store, without the routing rules of the edge."""
+
+    def __init__(self, edge: SqliteEdge, store: DirectoryStore) -> None:
+        self._edge = edge
+        self._store = store
+
+    def get(self, host: str, path: str) -> Answer:
+        record = self._edge.get(host.split(":")[0].removesuffix(".localhost"))
+        if record is None:
+            return Answer(404)
+        facts = json.loads(record)
+        if facts.get("gone"):
+            return Answer(410)
+        name = path.lstrip("/") or "index.html"
+        digest = segments.unjoin(facts["s"])[segments.segment_of(name)]
+        there = self._store.read(segments.object_key(facts["a"], digest, name)) is not None
+        return Answer(200 if there or path == "/.well-known/pullprod" else 404, facts["v"])
+
+
+@dataclass
+class World:
+    """What tests act upon. `ports` may be replaced by ports that watch or interrupt."""
+
+    ledger: SqliteLedger
+    store: DirectoryStore
+    edge: SqliteEdge
+    clock: SetClock
+    ports: Ports
+    addresses: Addresses = field(default_factory=lambda: Addresses("http", "localhost", 8080))
+
+    def configure(self, name: str = APP, **wanted: Any) -> App:
+        facts = {"hosts": {}, "follow": {}, "main": "main", "lineage": {"production": "refuse"}, **wanted}
+        return apps.configure(self.ports, name, apps.Wanted(**{"retention": Retention(), **facts}))[0]
+
+    def begin(self, files: Files, commit: str, **facts: Any) -> Begun:
+        """Announce a version, a second after whatever was done before."""
+        self.clock.go_on(seconds=1)
+        app, by = facts.pop("app", APP), facts.pop("by", ANN)
+        return publish.begin(self.ports, app, by, self.manifest(files, commit, **facts))
+
+    def manifest(self, files: Files, commit: str, **facts: Any) -> Manifest:
+        content = {name: facts.pop(name) for name in ("site", "health") if name in facts}
+        facts["ancestors"] = tuple(sha(name) for name in facts.pop("ancestors", ()))
+        given = {"branch": "main", "message": commit, "author": "Ann", "committed_at": stamp(self.clock.now()), **facts}
+        listed = tuple(
+            File(path, len(body), hashlib.sha256(body).hexdigest(), _type(path)) for path, body in files.items()
+        )
+        return Manifest(Commit(sha=sha(commit), **given), listed, **content)
+
+    def send(self, begun: Begun, files: Files) -> int:
+        """Send what the plan asks for, page by page; return how many contents that were."""
+        bodies = {hashlib.sha256(body).hexdigest(): body for body in files.values()}
+        page, sent = begun.uploads, 0
+        while True:
+            for upload in page.items:
+                incoming = self.store.open_upload(upload.object.sha256, upload.object.size)
+                incoming.write(bodies[upload.object.sha256])
+                incoming.commit()
+                sent += 1
+            if page.next_cursor is None:
+                return sent
+            page = publish.uploads(self.ports, begun.version.app, begun.version.id, page.next_cursor)
+
+    def finalize(self, version: str, app: str = APP, by: str = ANN) -> Version:
+        return publish.finalize(self.ports, self.addresses, app, version, by)
+
+    def publish(self, files: Files, commit: str, **facts: Any) -> Version:
+        app = facts.get("app", APP)
+        begun = self.begin(files, commit, **facts)
+        self.send(begun, files)
+        return self.finalize(begun.version.id, app)
+
+    def line(self, *commits: str, branch: str = "main") -> list[Version]:
+        """Publish versions of commits that descend from one another, oldest first, one page each."""
+        return [
+            self.publish(page(commit), commit, branch=branch, ancestors=commits[:at][::-1])
+            for at, commit in enumerate(commits)
+        ]
+
+    def point(self, pointer: str, reference: str, **facts: Any) -> Done:
+        self.clock.go_on(seconds=1)
+        return swap.point(self.ports, self.addresses, self.order(pointer, **facts), reference)
+
+    def rollback(self, pointer: str, to: str | None = None, **facts: Any) -> Done:
+        self.clock.go_on(seconds=1)
+        return swap.rollback(self.ports, self.addresses, self.order(pointer, **facts), to)
+
+    def order(self, pointer: str, **facts: Any) -> Order:
+        return Order(**{"app": APP, "pointer": pointer, "by": ANN, "reason": "launch", **facts})
+
+    def pointer(self, name: str, app: str = APP) -> Pointer:
+        return reading.find_pointer(self.ports, app, name).record
+
+    def shown(self, name: str) -> str | None:
+        """Return the version that the ledger and the edge agree a pointer shows, None if it does not exist."""
+        kept = reading.kept_pointer(self.ports, APP, name)
+        route = self.route(f"{name}--{APP}")
+        assert (route["v"] if route else None) == (kept.record.version if kept else None)
+        return kept.record.version if kept else None
+
+    def pointers(self) -> dict[str, str | None]:
+        return {pointer.name: pointer.version for pointer in reading.pointers(self.ports, APP)}
+
+    def version(self, name: str) -> Version:
+        return reading.find_version(self.ports, APP, name).record
+
+    def route(self, key: str) -> dict[str, Any] | None:
+        record = self.edge.get(key)
+        return json.loads(record) if record else None
+
+    def findings(self) -> set[str]:
+        """Return the codes of what the audit finds."""
+        return {finding.code for finding in audit.audit(self.ports, APP).findings}
+
+    def content(self, version: Version) -> dict[str, bytes | None]:
+        """Return every byte of a version, read the way the edge finds it: from its own route's record."""
+        record = self.route(f"{version.id}--{version.app}")
+        assert record is not None
+        digests = segments.unjoin(record["s"])
+        paths = [file.path for file in contents.files(self.ports, version)]
+        keys = [segments.object_key(version.app, digests[segments.segment_of(path)], path) for path in paths]
+        return {path: self.store.read(key) for path, key in zip(paths, keys, strict=True)}
+
+    def with_ports(self, **ports: Any) -> World:
+        """Return the same world, acted upon through other ports."""
+        return replace(self, ports=replace(self.ports, **ports))
+
+
+def page(text: str) -> dict[str, bytes]:
+    return {"index.html": f"<h1>{text}</h1>".encode(), "style.css": b"body{}"}
+
+
+def receipt(key: str = "k1", fingerprint: str = "f1", principal: str = ANN) -> Receipt:
+    return Receipt(principal, key, fingerprint)
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[World]:
+    """Open or create a world in a directory; what was in it is there again."""
+    clock = SetClock()
+    ledger = SqliteLedger(directory / "ledger.sqlite3")
+    store = DirectoryStore(directory / "store", "http://localhost:8080", clock)
+    edge = SqliteEdge(directory / "routes.sqlite3")
+    try:
+        yield World(ledger, store, edge, clock, Ports(ledger, store, edge, RecordProbe(edge, store), clock))
+    finally:
+        for adapter in (ledger, store, edge):
+            adapter.close()
+
+
+def _type(path: str) -> str:
+    return {"html": "text/html; charset=utf-8", "css": "text/css"}.get(path.rpartition(".")[2], "text/plain")
