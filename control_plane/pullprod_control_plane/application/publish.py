@@ -148,12 +148,14 @@ def _claim_segments(ports: Ports, app: str, manifest: Manifest) -> tuple[list[Se
     split = list(segments.split(manifest.files))
     known = _known(ports, app, split)
     changes: list[Change] = []
+    taken: set[str] = set()
     for number, segment in enumerate(split):
-        while not _usable(segment, known.get(segment.digest)):
+        while segment.digest in taken or not _usable(segment, known.get(segment.digest)):
             segment = replace(segment, salt=segment.salt + 1)  # noqa: PLW2901 - another name for the same files.
             known |= _known(ports, app, [segment])
         split[number] = segment
         if segment.files:
+            taken.add(segment.digest)
             changes.append(_claim(app, segment, known.get(segment.digest)))
     return split, changes
 
