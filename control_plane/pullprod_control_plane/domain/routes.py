@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -69,9 +68,3 @@ def _fit(facts: Mapping[str, Json], recent: list[Json]) -> str:
     while recent and len(canonical({**facts, "r": recent})) > MAX_RECORD:
         recent = recent[:-1]
     return _record({**facts, "r": recent} if recent else facts)
-
-
-def shown(record: str) -> tuple[str, int]:
-    """Return the version and generation that a record shows, for reports."""
-    facts = json.loads(record)
-    return str(facts.get("v", "")), int(facts.get("g", 0))

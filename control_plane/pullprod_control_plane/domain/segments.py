@@ -64,9 +64,6 @@ class Segment:
         return base64.urlsafe_b64encode(bytes.fromhex(self.sha256))[:DIGEST_LENGTH].decode()
 
 
-EMPTY = Segment(0, ()).digest
-
-
 def split(files: Iterable[File]) -> tuple[Segment, ...]:
     """Return the 64 segments of `files`, in order of their number."""
     groups: list[list[File]] = [[] for _ in range(COUNT)]
