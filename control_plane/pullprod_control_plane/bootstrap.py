@@ -40,7 +40,8 @@ class LocalSystem:
 
 def local(settings: LocalSettings) -> LocalSystem:
     """Open, or create, the control plane that lives in a directory."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    # The ledger holds digests of tokens, the store a signing secret: they are nobody else's to read.
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = SystemClock()
     ledger = SqliteLedger(settings.data / "ledger.sqlite3")
     store = DirectoryStore(settings.data / "store", settings.api_url, clock)
