@@ -212,6 +212,9 @@ def _uploads(ports: Ports, wanted: list[StoredObject], after: str | None) -> Pag
         part = [obj for obj in rest if obj.sha256 <= last]
         found += ports.store.place(part)
         rest = rest[len(part) :]
+    if len(found) > PAGE:  # Of the last part; what is cut off is placed again with the next page.
+        found, last = found[:PAGE], found[PAGE - 1].object.sha256
+        return Page(found, reading.cursor(last))
     return Page(found, reading.cursor(last) if rest else None)
 
 

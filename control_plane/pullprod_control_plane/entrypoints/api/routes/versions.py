@@ -41,7 +41,7 @@ def _manifest(body: taken.ManifestTaken) -> Manifest:
         author=body.author,
         committed_at=times.stamp(times.parse(body.committed_at, "committed_at")),
         ancestors=tuple(body.ancestors),
-        tags=tuple(body.tags),
+        tags=tuple(dict.fromkeys(body.tags)),
         dirty=body.dirty,
     )
     files = tuple(File(file.path, file.size, file.sha256, file.type) for file in body.files)
