@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from ..domain.apps import App
@@ -61,6 +62,33 @@ def adopt(ports: Ports, app: App, version: Version, branch: str | None, by: str)
         _show(ports, swaps)
         return
     raise Busy(f"The pointers of {branch} moved too often. Publish again.")
+
+
+def wait(ports: Ports, kept: Kept[Version], branch: str | None, by: str) -> None:
+    """Note that another branch published a version that is not ready yet; `settle` lets it have the version.
+
+    Raises:
+        Lost: the version changed meanwhile.
+    """
+    version = kept.record
+    if branch is None or branch == version.branch or version.state is State.READY:
+        return
+    note = keys.of_pending_branch(version.app, version.id, branch)
+    if reading.one(ports.ledger, note) is None:
+        body = {"kind": "branch", "app": version.app, "version": version.id, "branch": branch, "by": by}
+        ports.ledger.commit([Check(keys.of_version(version.app, version.id), kept.revision), Put(note, body, 0)])
+
+
+def settle(ports: Ports, app: App, version: Version) -> None:
+    """Let the branches that waited for a version have it once it is ready, or forget them if it is gone. Repeatable."""
+    if version.state in {State.UPLOADING, State.PREPARING}:
+        return
+    waiting = keys.of_pending_branch(app.name, version.id, "")
+    for note in list(reading.everything(ports.ledger, waiting.partition, waiting.sort)):
+        if version.state is State.READY:
+            adopt(ports, app, version, str(note.body["branch"]), str(note.body["by"]))
+        with suppress(Lost):
+            ports.ledger.commit([Delete(note.key, note.revision)])
 
 
 def pointer_of(ports: Ports, app: App, branch: str | None) -> Pointer | None:

@@ -86,6 +86,11 @@ def of_pending_version(app: str, version: str) -> Key:
     return Key(PENDING, f"version#{app}#{version}")
 
 
+def of_pending_branch(app: str, version: str, branch: str) -> Key:
+    """Return the key of the note that another branch waits for a version."""
+    return Key(PENDING, f"branch#{app}#{version}#{branch}")
+
+
 def of_pending_hosts(app: str) -> Key:
     """Return the key of the note that an app's hosts are being moved."""
     return Key(PENDING, f"hosts#{app}")

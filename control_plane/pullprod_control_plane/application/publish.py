@@ -45,6 +45,8 @@ def begin(ports: Ports, app: str, by: str, manifest: Manifest) -> Begun:
         kept = reading.kept_version(ports, app, manifest.version_id())
         try:
             version, created = _announced(ports, app, by, manifest, kept)
+            if kept and not created:
+                follow.wait(ports, kept, manifest.commit.branch, by)
         except Lost:
             continue
         if version.state is State.READY:
@@ -80,9 +82,10 @@ def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, by: 
                 _prepare(ports, kept)
             elif kept.record.state is State.PREPARING:
                 _check_address(ports, addresses, kept.record)
-                return follow.release(ports, configured, kept, by)
+                follow.release(ports, configured, kept, by)
             else:
                 require_ready(kept.record)
+                follow.settle(ports, configured, kept.record)
                 return kept.record
         except Lost:
             continue

@@ -7,7 +7,7 @@ import logging
 from ..domain.errors import PullprodError
 from ..domain.names import Addresses
 from ..ports import Item, Ports
-from . import apps, drift, keys, moves, publish, reading
+from . import apps, drift, follow, keys, moves, publish, reading
 
 _log = logging.getLogger(__name__)
 _PRINCIPAL = "system:reconciler"
@@ -20,6 +20,12 @@ def decided(ports: Ports) -> None:
             moves.show(ports, str(item.body["app"]), str(item.body["pointer"]), int(str(item.body["generation"])))
         elif item.body["kind"] == "hosts":
             apps.settle(ports, str(item.body["app"]))
+        elif item.body["kind"] == "branch":
+            _settle_branches(ports, str(item.body["app"]), str(item.body["version"]))
+
+
+def _settle_branches(ports: Ports, app: str, version: str) -> None:
+    follow.settle(ports, reading.find_app(ports, app), reading.find_version(ports, app, version).record)
 
 
 def prepared(ports: Ports, addresses: Addresses) -> None:
