@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullprod_control_plane.domain import segments
+from pullprod_control_plane.domain.manifests import File
+from pullprod_control_plane.domain.segments import COUNT, IMMUTABLE, REVALIDATE, Segment, cache_class, segment_of, split
+from tests.support.domain import a_file
+
+VECTORS = json.loads((Path(__file__).parents[2] / "edge" / "segments.json").read_text(encoding="utf-8"))["vectors"]
+PATHS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+FILES = st.lists(PATHS, unique=True, max_size=40).map(lambda paths: [a_file(path) for path in paths])
+
+
+@pytest.mark.parametrize(("path", "number"), VECTORS)
+def test_a_path_has_the_segment_that_the_edge_looks_in(path: str, number: int) -> None:
+    assert segment_of(path) == number
+
+
+@given(FILES)
+def test_every_file_is_in_exactly_the_segment_of_its_path(files: list[File]) -> None:
+    parts = split(files)
+    assert [part.number for part in parts] == list(range(COUNT))
+    assert all(segment_of(file.path) == part.number for part in parts for file in part.files)
+    assert sorted((f for part in parts for f in part.files), key=lambda f: f.path) == sorted(
+        files, key=lambda f: f.path
+    )
+
+
+@given(FILES, st.randoms())
+def test_the_order_of_files_does_not_matter(files: list[File], random: object) -> None:
+    shuffled = list(files)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert split(shuffled) == split(files)
+
+
+@given(FILES)
+def test_digests_join_into_what_a_route_carries_and_come_apart_again(files: list[File]) -> None:
+    digests = tuple(part.digest for part in split(files))
+    joined = segments.join(digests)
+    assert len(joined) == 512
+    assert segments.unjoin(joined) == digests
+
+
+@given(FILES.filter(bool), st.integers(0))
+def test_a_change_of_one_file_changes_one_digest(files: list[File], which: int) -> None:
+    changed = files[which % len(files)]
+    others = [replace(changed, sha256="0" * 64) if file is changed else file for file in files]
+    before, after = split(files), split(others)
+    differing = [one.number for one, other in zip(before, after, strict=True) if one.digest != other.digest]
+    assert differing == [segment_of(changed.path)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Segment(0, (a_file("b"),)),
+        Segment(0, (a_file("a", b"x"),)),
+        Segment(0, (a_file("a", kind="text/plain"),)),
+        Segment(0, (a_file("a"), a_file("b"))),
+        Segment(0, (a_file("a"),), salt=1),
+        Segment(0, ()),
+    ],
+)
+def test_path_bytes_type_and_salt_all_tell_in_the_digest(other: Segment) -> None:
+    assert other.digest != Segment(0, (a_file("a"),)).digest
+
+
+def test_a_digest_is_eight_characters_that_need_no_encoding_in_a_url() -> None:
+    segment = Segment(0, (a_file("a"),))
+    assert len(segment.digest) == 8
+    assert set(segment.digest) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    assert len(segment.sha256) == 64
+
+
+def test_every_salt_gives_another_name() -> None:
+    names = {Segment(0, (a_file("a"),), salt=salt).digest for salt in range(100)}
+    assert len(names) == 100
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "expected", "why"),
+    [
+        ("assets/app.3f9c2a1b.js", "text/javascript", IMMUTABLE, "hex after a dot"),
+        ("assets/app-3f9c2a1b7d4e.css", "text/css", IMMUTABLE, "hex after a hyphen"),
+        ("assets/index-BX3k9_aZ.js", "text/javascript", IMMUTABLE, "mixed letters and digits, as Vite writes them"),
+        ("a_0123456789abcdef0123456789abcdef.png", "image/png", IMMUTABLE, "a whole MD5"),
+        ("app.js", "text/javascript", REVALIDATE, "no fingerprint"),
+        ("app.min.js", "text/javascript", REVALIDATE, "a word"),
+        ("jquery-3.7.1.js", "text/javascript", REVALIDATE, "a release number"),
+        ("my-document.pdf", "application/pdf", REVALIDATE, "eight letters without a digit"),
+        ("3f9c2a1b/app.js", "text/javascript", REVALIDATE, "the directory's name is not the file's"),
+        ("page.3f9c2a1b.html", "text/html; charset=utf-8", REVALIDATE, "a page follows its pointer, whatever its name"),
+        ("app.3f9c2a1", "text/javascript", REVALIDATE, "seven digits"),
+    ],
+)
+def test_only_fingerprinted_names_are_kept_for_ever(path: str, kind: str, expected: str, why: str) -> None:
+    assert cache_class(path, kind) == expected, why
+
+
+def test_a_prefix_is_that_of_its_segment_s_keys_and_of_no_others() -> None:
+    assert segments.object_key("shop", "abcdefgh", "a/b").startswith(segments.prefix("shop", "abcdefgh"))
+    assert not segments.object_key("shop", "abcdefgi", "a/b").startswith(segments.prefix("shop", "abcdefgh"))
+    assert not segments.object_key("shop-2", "abcdefgh", "a/b").startswith(segments.prefix("shop", "abcdefgh"))
