@@ -28,7 +28,7 @@ def file_entry(path: str, content: bytes) -> Json:
     return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "type": kind}
 
 
-def manifest(commit: str, files: Mapping[str, bytes], **more: Any) -> Json:
+def manifest(commit: str, files: Mapping[str, bytes], /, **more: Any) -> Json:
     """Return a manifest as a client announces it."""
     listed = [file_entry(path, content) for path, content in files.items()]
     described = {"branch": "main", "message": commit, "author": "Ada", "committed_at": "2026-01-01T00:00:00Z"}
