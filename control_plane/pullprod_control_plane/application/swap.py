@@ -178,7 +178,8 @@ def _propose(
 
 def _held_after(kept: Kept[Pointer], move: Move) -> Kept[Pointer]:
     pointer = kept.record
-    if move.kind is not SwapKind.ROLLBACK or pointer.follows is None or pointer.hold is not None:
+    held = pointer.hold is not None and pointer.hold.active(move.at)
+    if move.kind is not SwapKind.ROLLBACK or pointer.follows is None or held:
         return kept
     hold = Hold(f"rolled back: {move.reason}", move.by, move.at)
     return Kept(replace(pointer, hold=hold), kept.revision)
