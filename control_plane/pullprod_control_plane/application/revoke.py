@@ -7,8 +7,8 @@ from dataclasses import replace
 from ..domain import pointers, routes
 from ..domain.errors import Busy, GuardRefused, InvalidRequest
 from ..domain.versions import State, Version
-from ..ports import Lost, Ports, Put
-from . import keys, reading, records, references
+from ..ports import Change, Delete, Lost, Ports, Put
+from . import keys, moves, reading, records, references
 from .reading import Kept
 
 _MAX_REASON = 1_000
@@ -39,16 +39,22 @@ def _revoke(ports: Ports, kept: Kept[Version], why: str) -> Version:
     if version.state is not State.REVOKED:
         _refuse_if_shown(ports, version)
         revoked = replace(version, state=State.REVOKED, revoked=why)
-        ports.ledger.commit([Put(keys.of_version(version.app, version.id), records.encode(revoked), kept.revision)])
+        where = keys.of_version(version.app, version.id)
+        ports.ledger.commit([Put(where, records.encode(revoked), kept.revision), *_no_longer_pending(ports, version)])
         kept = Kept(revoked, kept.revision + 1)
         try:
             _refuse_if_shown(ports, version)
         except GuardRefused:
-            ports.ledger.commit([Put(keys.of_version(version.app, version.id), records.encode(version), kept.revision)])
+            ports.ledger.commit([Put(where, records.encode(version), kept.revision)])
             raise
     _drop_from_trails(ports, kept.record)
     ports.edge.show([routes.for_version(kept.record)])
     return kept.record
+
+
+def _no_longer_pending(ports: Ports, version: Version) -> list[Change]:
+    note = reading.one(ports.ledger, keys.of_pending_version(version.app, version.id))
+    return [Delete(note.key, note.revision)] if note else []
 
 
 def _refuse_if_shown(ports: Ports, version: Version) -> None:
@@ -60,13 +66,15 @@ def _refuse_if_shown(ports: Ports, version: Version) -> None:
 
 
 def _drop_from_trails(ports: Ports, version: Version) -> None:
-    """No rollback may stop at a version that is gone."""
-    for name in [p.name for p in reading.pointers(ports, version.app) if version.id in p.trail]:
+    """No rollback may stop at a version that is gone, and no open page ask for more of it."""
+    remembering = [p for p in reading.pointers(ports, version.app) if pointers.without(p, version.id) != p]
+    for name in [pointer.name for pointer in remembering]:
         for _ in range(reading.ATTEMPTS):
             kept = reading.find_pointer(ports, version.app, name)
-            shorter = records.encode(pointers.without(kept.record, version.id))
+            shorter = pointers.without(kept.record, version.id)
             try:
-                ports.ledger.commit([Put(keys.of_pointer(version.app, name), shorter, kept.revision)])
-                break
+                ports.ledger.commit([Put(keys.of_pointer(version.app, name), records.encode(shorter), kept.revision)])
             except Lost:
                 continue
+            moves.write_routes(ports, shorter)
+            break
