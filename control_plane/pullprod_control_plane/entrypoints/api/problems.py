@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 
 from ...domain.errors import PullprodError
 from ...domain.json import Json
@@ -62,7 +62,7 @@ def response(code: str, title: str, detail: str, facts: Mapping[str, Json]) -> R
 def install(app: ApiGatewayResolver) -> None:
     """Make every refusal, and every fault, a problem document."""
     app.exception_handler(PullprodError)(_refused)
-    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_invalid)
     app.exception_handler(Exception)(_fault)
     app.not_found(_unknown)
 
@@ -71,7 +71,7 @@ def _refused(refusal: PullprodError) -> Response[str]:
     return response(refusal.code, refusal.title, refusal.detail, refusal.facts)
 
 
-def _invalid(error: RequestValidationError) -> Response[str]:
+def _invalid(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
     errors = [
         {"where": ".".join(str(part) for part in e["loc"])[:200], "what": str(e["msg"])[:300]}
         for e in error.errors()[:_MAX_ERRORS]

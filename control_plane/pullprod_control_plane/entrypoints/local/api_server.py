@@ -48,6 +48,8 @@ class ApiServer:
             await send(message)
 
     def _call(self, scope: Scope, body: bytes) -> list[MutableMapping[str, Any]]:
+        if not _readable(body):
+            return _refusal("invalid-request", "The body nests too deeply, or has a number of thousands of digits.")
         messages: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -73,6 +75,20 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
+def _readable(body: bytes) -> bool:
+    """Tell whether JSON can be read from the body, or the resolver will say where it stops being JSON.
+
+    What Python's parser gives up on is the caller's fault, and the resolver would take it for its own.
+    """
+    try:
+        json.loads(body)
+    except json.JSONDecodeError:
+        return True
+    except (RecursionError, ValueError):
+        return False
+    return True
+
+
 def _cleaned(scope: Scope, body: bytes) -> Scope | None:
     """Return the scope with its path still encoded, so that `%2F` in a reference stays one; None if it is no text.
 
@@ -92,7 +108,14 @@ def _cleaned(scope: Scope, body: bytes) -> Scope | None:
 
 
 async def _refuse(send: Send, code: str, detail: str) -> None:
+    for message in _refusal(code, detail):
+        await send(message)
+
+
+def _refusal(code: str, detail: str) -> list[MutableMapping[str, Any]]:
     body = json.dumps(problems.document(code, "The request is not valid", detail, {})).encode()
     headers = [(b"content-type", problems.CONTENT_TYPE.encode()), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": problems.STATUS[code], "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return [
+        {"type": "http.response.start", "status": problems.STATUS[code], "headers": headers},
+        {"type": "http.response.body", "body": body},
+    ]
