@@ -67,7 +67,7 @@ class Api:
         self.ok("PUT", f"/v1/apps/{name}", configuration)
         return name
 
-    def publish(self, app: str, commit: str, files: Mapping[str, bytes], **more: Any) -> Json:
+    def publish(self, app: str, commit: str, files: Mapping[str, bytes], /, **more: Any) -> Json:
         """Publish a version, from announcing it to ready, and return it."""
         begun = self.ok("POST", f"/v1/apps/{app}/versions", manifest(commit, files, **more))
         self.send(app, begun, files)

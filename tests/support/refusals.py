@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,14 +16,6 @@ def refused(answer: requests.Response, status: int, code: str) -> Json:
     problem: Json = answer.json()
     check(problem, status, code)
     return problem
-
-
-def refused_raw(answer: bytes, status: int, code: str) -> None:
-    """Assert the same of an answer as it came over the wire."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert int(head.split(b" ")[1]) == status, answer[:500]
-    assert b"application/problem+json" in head
-    check(json.loads(body), status, code)
 
 
 def check(problem: Json, status: int, code: str) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class Server:
         """End it as Ctrl-C in another terminal would."""
         self._end(lambda process: process.terminate())
 
-    def get(self, host: str, path: str, method: str = "GET", **headers: str) -> Answer:
+    def get(self, host: str, path: str, method: str = "GET", **headers: str | bytes) -> Answer:
         """Send one request as a viewer of `host`; underscores in header names stand for hyphens."""
         sent = {"Host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
         with closing(http.client.HTTPConnection(LOCALHOST, self.port, timeout=60)) as connection:
@@ -97,7 +97,8 @@ class Server:
         with socket.create_connection((LOCALHOST, self.port), timeout=60) as connection:
             connection.sendall(request)
             if finish:
-                connection.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # It has hung up already.
+                    connection.shutdown(socket.SHUT_WR)
             received = b""
             while piece := connection.recv(65_536):
                 received += piece
