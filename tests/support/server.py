@@ -45,20 +45,21 @@ class Answer:
 
 @dataclass
 class Server:
-    """`pullprod serve` on `data`; `log` keeps what it writes to standard error."""
+    """`pullprod serve` on `data`; `log` keeps what it writes to standard error, beside the data if not named."""
 
     data: Path
     token: str = ""
     port: int = field(default_factory=free_port)
+    log: Path = Path()
     process: subprocess.Popen[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.log == Path():
+            self.log = self.data.with_name(self.data.name + ".log")
 
     @property
     def url(self) -> str:
         return f"http://{LOCALHOST}:{self.port}"
-
-    @property
-    def log(self) -> Path:
-        return self.data.with_name(self.data.name + ".log")
 
     def start(self) -> Server:
         """Start, on the same port if it ran before, and return once it answers."""
