@@ -76,6 +76,7 @@ def test_what_is_kept_besides_is_newest_or_young_or_gone_already(versions: list[
         ([aged(2, state=State.UPLOADING), aged(3)], [2], "an unfinished upload is not what is kept as the newest"),
         ([aged(0), aged(2, state=State.PREPARING)], [2], "prepared, but never ready"),
         ([aged(0), aged(2, state=State.RETIRING)], [2], "an interrupted prune is finished"),
+        ([aged(0), aged(0.5, state=State.RETIRING)], [0.5], "an interrupted prune is finished, however young it is"),
         ([aged(0), aged(2, state=State.RETIRED)], [], "gone already"),
         ([aged(0), aged(2, state=State.REVOKED)], [], "its record is kept"),
     ],

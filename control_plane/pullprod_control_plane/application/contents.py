@@ -21,17 +21,17 @@ _CACHE_CONTROL = {
 }
 
 
-def keep(ports: Ports, app: str, manifest: Manifest) -> None:
+def keep(ports: Ports, version: Version, manifest: Manifest) -> None:
     """Put the manifest's content into the store, as the very bytes that the version's id is made of."""
     body = manifest.content()
     digest = hashlib.sha256(body).hexdigest()
-    key = keys.manifest_object(app, manifest.version_id())
+    key = keys.manifest_object(version.app, version.id, version.begun_at)
     ports.store.write(StoredObject(key, len(body), digest, "application/json", "no-store"), body)
 
 
 def files(ports: Ports, version: Version) -> tuple[File, ...]:
     """Return the files of a version, or raise NotFound when they were pruned."""
-    body = ports.store.read(keys.manifest_object(version.app, version.id))
+    body = ports.store.read(keys.manifest_object(version.app, version.id, version.begun_at))
     if body is None:
         raise NotFound(f"The files of {version.id} are gone: it is {version.state.value}.", version=version.id)
     return tuple(File(path, size, digest, kind) for path, size, digest, kind in json.loads(body)["files"])

@@ -111,6 +111,6 @@ def of_receipt(principal: str, key: str) -> Key:
     return Key(RECEIPTS, f"{principal}#{key}")
 
 
-def manifest_object(app: str, version: str) -> str:
-    """Return the store's key of a version's manifest."""
-    return f"{app}/m/{version}.json"
+def manifest_object(app: str, version: str, begun_at: str) -> str:
+    """Return the store's key of a version's manifest; one that is published again after a prune has another."""
+    return f"{app}/m/{version}/{begun_at}.json"

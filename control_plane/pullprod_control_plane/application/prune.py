@@ -38,14 +38,18 @@ def plan(ports: Ports, app: str) -> Pruned:
     versions = reading.versions(ports, app)
     doomed = _doomed(ports, app, versions)
     going = {version.id for version in doomed}
-    staying = [version for version in versions if version.id not in going]
+    # A version that stays although it is marked is one that was swapped to just before; a run spares it.
+    staying = [_spared(version) for version in versions if version.id not in going]
     unshared = _unreferenced(_segments(ports, app), staying)
     return _summary(doomed, unshared, sum(v.state in _HOLDS_FILES for v in staying))
 
 
 def run(ports: Ports, app: str) -> Pruned:
     """Retire what retention lets go, and delete what only that used. Repeatable, also after a crash."""
-    retiring = [v for v in _doomed(ports, app, reading.versions(ports, app)) if _retire(ports, v)]
+    for version in _doomed(ports, app, reading.versions(ports, app)):
+        _retire(ports, version)
+    # Also those that an earlier prune marked before it was killed: one of them may be shown by now.
+    retiring = [version for version in reversed(reading.versions(ports, app)) if version.state is State.RETIRING]
     gone = _spare_the_shown(ports, app, retiring)
     ports.edge.remove([label(version.id, app) for version in gone])
     deleted = _sweep(ports, app)
@@ -68,7 +72,7 @@ def _doomed(ports: Ports, app: str, versions: list[Version]) -> list[Version]:
 
 def _set_state(ports: Ports, version: Version, was: State, becomes: State) -> bool:
     kept = reading.kept_version(ports, version.app, version.id)
-    if kept is None or kept.record.state is not was:
+    if kept is None or (kept.record.state, kept.record.begun_at) != (was, version.begun_at):
         return False
     body = records.encode(replace(kept.record, state=becomes))
     try:
@@ -78,9 +82,10 @@ def _set_state(ports: Ports, version: Version, was: State, becomes: State) -> bo
     return True
 
 
-def _retire(ports: Ports, version: Version) -> bool:
+def _retire(ports: Ports, version: Version) -> None:
     """Close a version to swaps; whoever swapped to it a moment before is found by reading the pointers again."""
-    return version.state is State.RETIRING or _set_state(ports, version, version.state, State.RETIRING)
+    if version.state is not State.RETIRING:
+        _set_state(ports, version, version.state, State.RETIRING)
 
 
 def _spare_the_shown(ports: Ports, app: str, retiring: list[Version]) -> list[Version]:
@@ -91,8 +96,12 @@ def _spare_the_shown(ports: Ports, app: str, retiring: list[Version]) -> list[Ve
     return [version for version in retiring if version.id not in shown]
 
 
+def _spared(version: Version) -> Version:
+    return replace(version, state=State.READY) if version.state is State.RETIRING else version
+
+
 def _finish(ports: Ports, version: Version) -> None:
-    ports.store.delete(keys.manifest_object(version.app, version.id))
+    ports.store.delete(keys.manifest_object(version.app, version.id, version.begun_at))
     pending = reading.one(ports.ledger, keys.of_pending_version(version.app, version.id))
     if pending:
         _commit_or_leave(ports, Delete(pending.key, pending.revision))

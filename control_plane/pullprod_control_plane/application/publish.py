@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ..domain import manifests, routes, segments
+from ..domain import manifests, segments
 from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotReady
 from ..domain.json import Json
 from ..domain.manifests import Manifest
@@ -14,7 +14,7 @@ from ..domain.names import Addresses
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Item, Lost, Ports, Put, StoredObject, Upload
-from . import contents, follow, health, keys, reading, records
+from . import contents, follow, health, keys, reading, records, routing
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETING, UPLOADING
 
@@ -108,7 +108,7 @@ def _announced(ports: Ports, app: str, by: str, manifest: Manifest, kept: Kept[V
 def _record(ports: Ports, app: str, by: str, manifest: Manifest, revision: int) -> Version:
     split, conditions = _claim_segments(ports, app, manifest)
     version = _version(ports, app, by, manifest, split)
-    contents.keep(ports, app, manifest)
+    contents.keep(ports, version, manifest)
     lineage = keys.of_lineage(app, version.id)
     known = reading.one(ports.ledger, lineage)
     ports.ledger.commit(
@@ -255,7 +255,7 @@ def _prepare(ports: Ports, kept: Kept[Version]) -> None:
 
 
 def _check_address(ports: Ports, addresses: Addresses, version: Version) -> None:
-    ports.edge.show([routes.for_version(version)])
+    routing.show_version(ports, version.app, version.id)
     if not health.serves(ports, addresses, version):
         raise VersionNotReady(
             f"Everything of {version.id} has arrived, but its address does not answer yet. Finalize again in a moment.",

@@ -43,8 +43,12 @@ def _newest(versions: Sequence[Version], policy: Retention) -> set[str]:
 
 
 def _young(versions: Sequence[Version], policy: Retention, now: datetime) -> set[str]:
-    """An upload that never finished is given a day, a version that was ready the configured number of days."""
-    return {version.id for version in versions if parse(version.begun_at, "begun_at") > now - _age(version, policy)}
+    """An upload that never finished is given a day, a version that was ready the configured number of days.
+
+    What a prune has marked already is not young any more: it cannot be used until a prune is done with it.
+    """
+    unmarked = (version for version in versions if version.state is not State.RETIRING)
+    return {version.id for version in unmarked if parse(version.begun_at, "begun_at") > now - _age(version, policy)}
 
 
 def _age(version: Version, policy: Retention) -> timedelta:
