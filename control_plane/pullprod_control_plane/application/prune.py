@@ -17,9 +17,10 @@ from ..domain.times import stamp
 from ..domain.versions import State, Version
 from ..ports import Delete, Item, Lost, Ports, Put
 from . import keys, reading, records
-from .states import CONDEMNED, DELETING
+from .states import CONDEMNED, DELETED, DELETING
 
 _RECEIPTS_KEPT = timedelta(days=7)
+_NAMES_KEPT = timedelta(days=1)  # No prune that is still at work began before.
 _HOLDS_FILES = frozenset({State.UPLOADING, State.PREPARING, State.READY})
 
 
@@ -55,7 +56,8 @@ def run(ports: Ports, app: str) -> Pruned:
     deleted = _sweep(ports, app)
     for version in gone:
         _finish(ports, version)
-    _forget_receipts(ports)
+    _forget(ports, reading.everything(ports.ledger, keys.RECEIPTS), _RECEIPTS_KEPT)
+    _forget(ports, _deleted_names(ports, app), _NAMES_KEPT)
     left = reading.versions(ports, app)
     return _summary(gone, deleted, sum(v.state in _HOLDS_FILES for v in left))
 
@@ -109,7 +111,8 @@ def _finish(ports: Ports, version: Version) -> None:
 
 
 def _segments(ports: Ports, app: str) -> list[Item]:
-    return list(reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT))
+    items = reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT)
+    return [item for item in items if item.body["state"] != DELETED]
 
 
 def _unreferenced(items: Iterable[Item], versions: Iterable[Version]) -> list[Item]:
@@ -143,7 +146,7 @@ def _delete(ports: Ports, app: str, item: Item) -> bool:
             return False
         revision += 1
     ports.store.delete(segments.prefix(app, item.key.sort.removeprefix(keys.SEGMENT)))
-    return _commit_or_leave(ports, Delete(item.key, revision))
+    return _commit_or_leave(ports, Put(item.key, {"state": DELETED, "sha256": "", "at": reading.now(ports)}, revision))
 
 
 def _commit_or_leave(ports: Ports, change: Put | Delete) -> bool:
@@ -155,8 +158,13 @@ def _commit_or_leave(ports: Ports, change: Put | Delete) -> bool:
     return True
 
 
-def _forget_receipts(ports: Ports) -> None:
-    oldest = stamp(ports.clock.now() - _RECEIPTS_KEPT)
-    for item in reading.everything(ports.ledger, keys.RECEIPTS):
+def _deleted_names(ports: Ports, app: str) -> list[Item]:
+    items = reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT)
+    return [item for item in items if item.body["state"] == DELETED]
+
+
+def _forget(ports: Ports, items: Iterable[Item], after: timedelta) -> None:
+    oldest = stamp(ports.clock.now() - after)
+    for item in items:
         if str(item.body["at"]) < oldest:
             _commit_or_leave(ports, Delete(item.key, item.revision))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ..domain import manifests, segments
+from ..domain import manifests, routes, segments
 from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotReady
 from ..domain.json import Json
 from ..domain.manifests import Manifest
@@ -14,9 +14,9 @@ from ..domain.names import Addresses
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Item, Lost, Ports, Put, StoredObject, Upload
-from . import contents, follow, health, keys, reading, records, routing
+from . import contents, follow, health, keys, reading, records
 from .reading import Kept, Page
-from .states import COMPLETE, CONDEMNED, DELETING, UPLOADING
+from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
 
 PAGE = 1_000
 _MISSING_SHOWN = 20
@@ -169,8 +169,8 @@ def _known(ports: Ports, app: str, split: list[Segment]) -> dict[str, Item]:
 
 
 def _usable(segment: Segment, item: Item | None) -> bool:
-    """A digest of 48 bits may collide, and a segment that is being deleted must not be built upon."""
-    return item is None or (item.body["sha256"] == segment.sha256 and item.body["state"] != DELETING)
+    """A digest of 48 bits may collide, and a segment that is being or was deleted must not be built upon."""
+    return item is None or (item.body["sha256"] == segment.sha256 and item.body["state"] not in {DELETING, DELETED})
 
 
 def _claim(app: str, segment: Segment, item: Item | None) -> Change:
@@ -255,7 +255,7 @@ def _prepare(ports: Ports, kept: Kept[Version]) -> None:
 
 
 def _check_address(ports: Ports, addresses: Addresses, version: Version) -> None:
-    routing.show_version(ports, version.app, version.id)
+    ports.edge.show([routes.for_version(version)])
     if not health.serves(ports, addresses, version):
         raise VersionNotReady(
             f"Everything of {version.id} has arrived, but its address does not answer yet. Finalize again in a moment.",
