@@ -13,7 +13,7 @@ from ..domain.json import Json
 from ..domain.names import PRODUCTION, check_app
 from ..domain.pointers import Pointer
 from ..ports import Change, Delete, Item, Lost, Ports, Put
-from . import keys, moves, reading, records
+from . import keys, reading, records, routing
 from .reading import Kept, Page
 
 MAX_HOSTS = 25
@@ -133,11 +133,11 @@ def settle(ports: Ports, name: str) -> None:
     if note is None:
         return
     leaving = cast("list[str]", note.body["leaving"])
-    ports.edge.remove(leaving)
+    routing.take_down(ports, leaving)
     for pointer in sorted(reading.find_app(ports, name).named_pointers()):
         kept = reading.kept_pointer(ports, name, pointer)
         if kept:
-            moves.write_routes(ports, kept.record)
+            routing.show_pointer(ports, kept.record)
     claims = [item for item in ports.ledger.read([keys.of_host(host) for host in leaving]) if item]
     try:
         ports.ledger.commit([Delete(note.key, note.revision), *(Delete(item.key, item.revision) for item in claims)])

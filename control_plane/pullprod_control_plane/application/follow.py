@@ -11,7 +11,7 @@ from ..domain.lineage import Order
 from ..domain.names import pointer_candidates
 from ..domain.pointers import Pointer
 from ..domain.swaps import Move, Swap, SwapKind
-from ..domain.versions import State, Version
+from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Delete, Key, Lost, Ports, Put
 from . import keys, lineages, moves, reading, records
 from .reading import Kept
@@ -45,16 +45,21 @@ def release(ports: Ports, app: App, kept: Kept[Version], by: str) -> Version:
 
 
 def adopt(ports: Ports, app: App, version: Version, branch: str | None, by: str) -> None:
-    """Let another branch have a version that is ready already: list it there, and let its pointers follow."""
+    """Let another branch have a version that is ready already: list it there, and let its pointers follow.
+
+    Raises:
+        VersionNotReady: it is being retired or was revoked since.
+    """
     if branch is None:
         return
     for _ in range(reading.ATTEMPTS):
+        kept = reading.find_version(ports, app.name, version.id)
+        require_ready(kept.record)
         entry = _entry(keys.branch(app.name, branch), version)
         listed = [] if reading.one(ports.ledger, entry) else [Put(entry, {"id": version.id}, 0)]
         swaps, moved = _moves(ports, app, version, branch, by)
         if not listed and not moved:
             return
-        kept = reading.find_version(ports, app.name, version.id)
         try:
             ports.ledger.commit([Check(keys.of_version(app.name, version.id), kept.revision), *listed, *moved])
         except Lost:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from ..domain import routes, swaps
+from ..domain import swaps
 from ..domain.pointers import Pointer, PointerState
 from ..domain.swaps import Move, Swap
 from ..ports import Change, Delete, Lost, Ports, Put
-from . import keys, reading, records
+from . import keys, reading, records, routing
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
         if kept.record.generation != generation or kept.record.state is PointerState.APPLIED:
             _forget(ports, app, name, generation)
             return kept.record
-        write_routes(ports, kept.record)
+        routing.show_pointer(ports, kept.record)
         if applied := _applied(ports, kept):
             return applied
     return reading.find_pointer(ports, app, name).record
@@ -59,14 +59,6 @@ def try_to_show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
     except Exception:  # noqa: BLE001 - see above; the reconciler meets the same error and reports it again.
         _log.exception("%s of %s is decided at generation %d, but not shown yet", name, app, generation)
         return reading.find_pointer(ports, app, name).record
-
-
-def write_routes(ports: Ports, pointer: Pointer) -> None:
-    """Write the records of all the pointer's hosts in one step; a pointer that shows nothing has none."""
-    if pointer.version is None:
-        return
-    version = reading.find_version(ports, pointer.app, pointer.version).record
-    ports.edge.show(routes.for_pointer(pointer, version))
 
 
 def _applied(ports: Ports, kept: Kept[Pointer]) -> Pointer | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ..domain import manifests, routes, segments
+from ..domain import manifests, segments
 from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotReady
 from ..domain.json import Json
 from ..domain.manifests import Manifest
@@ -14,7 +14,7 @@ from ..domain.names import Addresses
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Item, Lost, Ports, Put, StoredObject, Upload
-from . import contents, follow, health, keys, reading, records
+from . import contents, follow, health, keys, reading, records, routing
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
 
@@ -255,7 +255,7 @@ def _prepare(ports: Ports, kept: Kept[Version]) -> None:
 
 
 def _check_address(ports: Ports, addresses: Addresses, version: Version) -> None:
-    ports.edge.show([routes.for_version(version)])
+    routing.show_version(ports, version.app, version.id)
     if not health.serves(ports, addresses, version):
         raise VersionNotReady(
             f"Everything of {version.id} has arrived, but its address does not answer yet. Finalize again in a moment.",

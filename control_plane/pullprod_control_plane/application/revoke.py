@@ -4,52 +4,82 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..domain import pointers, routes
+from ..domain import pointers
 from ..domain.errors import Busy, GuardRefused, InvalidRequest
 from ..domain.versions import State, Version
 from ..ports import Change, Delete, Lost, Ports, Put
-from . import keys, moves, reading, records, references
+from . import keys, reading, receipts, records, references, routing
 from .reading import Kept
+from .receipts import Receipt
 
 _MAX_REASON = 1_000
 
 
-def revoke(ports: Ports, app: str, reference: str, by: str, reason: str) -> Version:
+def revoke(ports: Ports, app: str, reference: str, by: str, reason: str, receipt: Receipt | None = None) -> Version:
     """Withdraw a version for `reason`; repeatable.
+
+    Once it is done, `branch:main` names another version. A repeat with the same receipt withdraws no further one.
 
     Raises:
         GuardRefused: a pointer shows it: point that somewhere else first.
+        IdempotencyConflict: the receipt's key was used for another request.
     """
     if not reason.strip() or len(reason) > _MAX_REASON:
         raise InvalidRequest(f"Say why, in 1 to {_MAX_REASON:,} characters.", where="reason")
     reading.find_app(ports, app)
-    name = references.resolve(ports, app, reference).id
+    name = _name(ports, app, reference, receipt)
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_version(ports, app, name)
         try:
-            return _revoke(ports, kept, f"{by}: {reason}")
+            return _revoke(ports, kept, f"{by}: {reason}", _kept_receipt(ports, receipt, name))
         except Lost:
             continue
     raise Busy(f"{name} changed too often at once. Try again.")
 
 
-def _revoke(ports: Ports, kept: Kept[Version], why: str) -> Version:
-    """Close the version to swaps first, then look who shows it: so no swap can slip in between."""
-    version = kept.record
-    if version.state is not State.REVOKED:
-        _refuse_if_shown(ports, version)
-        revoked = replace(version, state=State.REVOKED, revoked=why)
-        where = keys.of_version(version.app, version.id)
-        ports.ledger.commit([Put(where, records.encode(revoked), kept.revision), *_no_longer_pending(ports, version)])
-        kept = Kept(revoked, kept.revision + 1)
-        try:
-            _refuse_if_shown(ports, version)
-        except GuardRefused:
-            ports.ledger.commit([Put(where, records.encode(version), kept.revision)])
-            raise
-    _drop_from_trails(ports, kept.record)
-    ports.edge.show([routes.for_version(kept.record)])
-    return kept.record
+def _name(ports: Ports, app: str, reference: str, receipt: Receipt | None) -> str:
+    done = receipts.recall(ports, receipt)
+    return str(done["version"]) if done else references.resolve(ports, app, reference).id
+
+
+def _kept_receipt(ports: Ports, receipt: Receipt | None, name: str) -> list[Change]:
+    return [] if receipts.recall(ports, receipt) else receipts.changes(ports, receipt, version=name)
+
+
+def _revoke(ports: Ports, kept: Kept[Version], why: str, receipt: list[Change]) -> Version:
+    revoked = kept.record
+    if revoked.state is State.REVOKED:
+        ports.ledger.commit(receipt)
+    else:
+        closed = _close(ports, kept)
+        revoked = replace(closed.record, state=State.REVOKED, revoked=why)
+        _put(ports, closed, revoked, *_no_longer_pending(ports, revoked), *receipt)
+    _drop_from_trails(ports, revoked)
+    routing.show_version(ports, revoked.app, revoked.id)
+    return revoked
+
+
+def _close(ports: Ports, kept: Kept[Version]) -> Kept[Version]:
+    """Close a version to swaps, then look who shows it: so no swap can slip in between.
+
+    It is `retiring` meanwhile. Killed here, it is for prune to open it again or to finish with it.
+    """
+    _refuse_if_shown(ports, kept.record)
+    if kept.record.state is not State.READY:
+        return kept
+    closed = _put(ports, kept, replace(kept.record, state=State.RETIRING))
+    try:
+        _refuse_if_shown(ports, kept.record)
+    except GuardRefused:
+        _put(ports, closed, kept.record)
+        raise
+    return closed
+
+
+def _put(ports: Ports, kept: Kept[Version], changed: Version, *more: Change) -> Kept[Version]:
+    where = keys.of_version(changed.app, changed.id)
+    ports.ledger.commit([Put(where, records.encode(changed), kept.revision), *more])
+    return Kept(changed, kept.revision + 1)
 
 
 def _no_longer_pending(ports: Ports, version: Version) -> list[Change]:
@@ -76,5 +106,5 @@ def _drop_from_trails(ports: Ports, version: Version) -> None:
                 ports.ledger.commit([Put(keys.of_pointer(version.app, name), records.encode(shorter), kept.revision)])
             except Lost:
                 continue
-            moves.write_routes(ports, shorter)
+            routing.show_pointer(ports, shorter)
             break

@@ -152,7 +152,7 @@ def _previous(ports: Ports, pointer: Pointer) -> Kept[Version]:
     """Walk the trail back to the first version that can still be shown."""
     for name in pointer.trail:
         kept = reading.kept_version(ports, pointer.app, name)
-        if kept and kept.record.state is State.READY:
+        if kept and kept.record.state is State.READY and name != pointer.version:
             return kept
     return reading.find_version(ports, pointer.app, pointers.require_previous(replace(pointer, trail=())))
 

@@ -58,7 +58,7 @@ class Pointer:
     @property
     def previous(self) -> str | None:
         """Return the version that a rollback would show, or None."""
-        return self.trail[0] if self.trail else None
+        return next((version for version in self.trail if version != self.version), None)
 
 
 def require_generation(pointer: Pointer, expected: int | None) -> None:

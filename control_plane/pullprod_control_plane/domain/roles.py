@@ -43,6 +43,7 @@ LEAST_ROLE: Mapping[Call, Role] = {
     Call.CONFIGURE: Role.ADMIN,
     Call.TOKENS: Role.ADMIN,
 }
+_OF_ALL_POINTERS = frozenset({Call.REVOKE, Call.PRUNE, Call.CONFIGURE, Call.TOKENS})
 _RANK = {role: rank for rank, role in enumerate(Role)}
 
 
@@ -68,7 +69,7 @@ class Token:
 def require(token: Token, call: Call, app: str | None = None, pointer: str | None = None) -> None:
     """Raise Forbidden unless `token` covers `call` on this app and pointer; None means that none is concerned.
 
-    A token that is limited to some apps may not make calls that concern all of them.
+    A token that is limited to some apps, or to some pointers, may not make calls that concern all of them.
     """
     if _RANK[token.role] < _RANK[LEAST_ROLE[call]]:
         raise Forbidden(
@@ -78,7 +79,8 @@ def require(token: Token, call: Call, app: str | None = None, pointer: str | Non
         )
     if token.apps and app not in token.apps:
         raise Forbidden(f"The token {token.name!r} is for {', '.join(token.apps)} only.", apps=list(token.apps))
-    if token.pointers and pointer is not None and pointer not in token.pointers and call is not Call.LOOK:
+    beyond = call in _OF_ALL_POINTERS or (pointer is not None and pointer not in token.pointers)
+    if token.pointers and beyond and call is not Call.LOOK:
         raise Forbidden(
             f"The token {token.name!r} may move {', '.join(token.pointers)} only.", pointers=list(token.pointers)
         )

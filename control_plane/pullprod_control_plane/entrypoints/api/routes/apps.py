@@ -55,7 +55,8 @@ def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[a
 def prune_app(app: AppName, body: Annotated[taken.PruneTaken, Body()]) -> Response[answered.Pruned]:
     """Remove the versions that retention lets go, or tell which those are."""
     token = access.require(router, Call.LOOK if body.dry_run else Call.PRUNE, app)
-    access.once(router, token)
+    if not body.dry_run:  # Who may only look must not write, not even a receipt.
+        access.once(router, token)
     ports = access.control(router).ports
     pruned = prune.plan(ports, app) if body.dry_run else prune.run(ports, app)
     gone = [answered.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in pruned.versions]

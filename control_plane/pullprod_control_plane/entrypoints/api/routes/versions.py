@@ -131,9 +131,9 @@ def revoke_version(
 ) -> Response[answered.Version]:
     """Withdraw a version: its address answers 410, nothing can be pointed at it, its record stays."""
     token = access.require(router, Call.REVOKE, app)
-    access.once(router, token)
     control = access.control(router)
-    revoked = revoke.revoke(control.ports, app, ref, token.principal, body.reason)
+    receipt = access.receipt(router, token)
+    revoked = revoke.revoke(control.ports, app, ref, token.principal, body.reason, receipt)
     return ok(present.version(control, revoked))
 
 

@@ -1,0 +1,70 @@
+"""Writing what the edge shows. Records are not written in the ledger's transaction, so a slow writer may be overtaken.
+
+Whoever writes therefore reads the ledger again afterwards, and corrects what is not true any more. The last to
+write has always seen the newest truth. Of one owner, the fence of a record does the same without a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..domain import routes
+from ..domain.names import label
+from ..domain.pointers import Pointer
+from ..domain.versions import State
+from ..ports import Ports
+from . import keys, reading
+
+# Whether a version that is retiring is shown is prune's to decide: its record is left as it is.
+_SHOWN = frozenset({State.PREPARING, State.READY, State.REVOKED})
+_NOT_SHOWN = frozenset({State.UPLOADING, State.RETIRED})
+
+
+def show_version(ports: Ports, app: str, name: str) -> None:
+    """Make a version's own address show what the ledger says: its files, that it is gone, or nothing."""
+    for _ in range(reading.ATTEMPTS):
+        kept = reading.find_version(ports, app, name)
+        if kept.record.state in _SHOWN:
+            ports.edge.show([routes.for_version(kept.record)])
+        elif kept.record.state in _NOT_SHOWN:
+            ports.edge.remove([label(name, app)])
+        if reading.find_version(ports, app, name).revision == kept.revision:
+            return
+
+
+def show_pointer(ports: Ports, pointer: Pointer) -> None:
+    """Write the records of all the pointer's hosts in one step; a pointer that shows nothing has none."""
+    if pointer.version is None:
+        take_down(ports, pointer.hosts)
+        return
+    version = reading.find_version(ports, pointer.app, pointer.version).record
+    ports.edge.show(routes.for_pointer(pointer, version))
+    give_back(ports, pointer.hosts, pointer)
+
+
+def give_back(ports: Ports, hosts: Sequence[str], writer: Pointer) -> None:
+    """Correct those of `hosts` that another pointer, or none, has by now."""
+    for host, owner in zip(hosts, _owners(ports, hosts), strict=True):
+        if owner is None:
+            take_down(ports, [host])
+        elif (owner.app, owner.name) != (writer.app, writer.name):
+            show_pointer(ports, owner)
+
+
+def take_down(ports: Ports, hosts: Sequence[str]) -> None:
+    """Remove the records of hosts, and write those again that a pointer which shows something has by now."""
+    if not hosts:
+        return
+    ports.edge.remove(hosts)
+    for owner in _owners(ports, hosts):
+        if owner and owner.version:
+            show_pointer(ports, owner)
+
+
+def _owners(ports: Ports, hosts: Sequence[str]) -> list[Pointer | None]:
+    """Return the pointer that has each host; a claim that outlives its pointer's configuration counts for nothing."""
+    owners: list[Pointer | None] = []
+    for host, claim in zip(hosts, ports.ledger.read([keys.of_host(host) for host in hosts]), strict=True):
+        kept = reading.kept_pointer(ports, str(claim.body["app"]), str(claim.body["pointer"])) if claim else None
+        owners.append(kept.record if kept and host in kept.record.hosts else None)
+    return owners
