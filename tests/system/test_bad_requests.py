@@ -212,7 +212,9 @@ def test_an_odd_query_is_below_500(api: Api, shop: str, query: str) -> None:
     assert call(api, shop, "GET", f"/versions?{query}").status_code in {200, 422}
 
 
-@pytest.mark.parametrize("name", ["Shop", "a" * 31, "-a", "a-", "a--b", "a.b", "a_b", "caf%C3%A9", "%00", "%ff", "%2e%2e"])
+@pytest.mark.parametrize(
+    "name", ["Shop", "a" * 31, "-a", "a-", "a--b", "a.b", "a_b", "caf%C3%A9", "%00", "%ff", "%2e%2e"]
+)
 def test_an_app_needs_a_proper_name(api: Api, shop: str, name: str) -> None:
     with nothing_changes(api, shop):
         refused(api.call("PUT", f"/v1/apps/{name}", {}), 422, "invalid-request")

@@ -56,7 +56,9 @@ def swap(shop: str) -> Json:
 def test_a_token_that_nobody_made_opens_nothing(api: Api, caller: Api, shop: str, header: bytes | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     with nothing_changes(api, shop):
-        answer = caller.session.put(f"{api.url}{swap(shop)['path']}", json=swap(shop)["json"], headers=headers, timeout=9)
+        answer = caller.session.put(
+            f"{api.url}{swap(shop)['path']}", json=swap(shop)["json"], headers=headers, timeout=9
+        )
     refused(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
 

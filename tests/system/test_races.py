@@ -49,9 +49,7 @@ def test_of_32_swaps_that_saw_the_same_generation_one_wins_and_the_others_learn_
     assert api.settled(app)["ok"]
 
 
-def test_32_swaps_without_a_condition_are_32_generations_without_a_gap(
-    api: Api, app: str, versions: list[str]
-) -> None:
+def test_32_swaps_without_a_condition_are_32_generations_without_a_gap(api: Api, app: str, versions: list[str]) -> None:
     outcomes = race(api, swaps(app, versions, {}))
     assert {outcome.status for outcome in outcomes} <= {200, 202}
     answered = {outcome.body["swap"]["generation"]: outcome.body["swap"] for outcome in outcomes}
@@ -60,7 +58,7 @@ def test_32_swaps_without_a_condition_are_32_generations_without_a_gap(
     assert [swap["generation"] for swap in history] == list(range(RACERS + 1, 0, -1))
     assert history[:-1] == [answered[generation] for generation in sorted(answered, reverse=True)]
     assert {swap["to"] for swap in history[:-1]} == set(versions)
-    for newer, older in zip(history, history[1:], strict=False):
+    for newer, older in pairwise(history):
         assert (newer["from"], newer["previous_hash"]) == (older["to"], older["hash"])
     report = api.settled(app)
     assert (report["ok"], report["checked"]["swaps"]) == (True, RACERS + 1)

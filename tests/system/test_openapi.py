@@ -1,0 +1,99 @@
+"""The API's description: committed, served, and true under a fuzzer."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.support.api import Api, Json, client
+from tests.support.server import Server
+
+ROOT = Path(__file__).parents[2]
+COMMITTED: Json = json.loads((ROOT / "docs" / "openapi.json").read_text())
+CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance, status_code_conformance]
+OPERATIONS = [
+    (method, path) for path, methods in COMMITTED["paths"].items() for method in methods if method != "parameters"
+]
+FUZZ = hypothesis.settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    phases=[hypothesis.Phase.generate],
+)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server of its own: what a fuzzer leaves behind is nobody else's."""
+    running = Server(tmp_path_factory.mktemp("fuzzed") / "data").start()
+    try:
+        yield running
+        assert "Traceback" not in running.log.read_text(), running.log.read_text()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def existing(fuzzed: Server) -> dict[str, str]:
+    """Return names for the parameters of paths under which there is something to find."""
+    with client(fuzzed.url, fuzzed.token) as api:
+        api.app("shop")
+        version = api.publish("shop", "fuzzed", {"index.html": b"page"})["id"]
+        assert api.point("shop", "production", version).status_code == 200
+    return {"app": "shop", "name": "production", "ref": version, "version": version}
+
+
+def test_the_committed_description_is_the_generated_one() -> None:
+    spec = importlib.util.spec_from_file_location("openapi", ROOT / "scripts" / "openapi.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert (ROOT / "docs" / "openapi.json").read_text() == script.document() + "\n", "run `make openapi`"
+
+
+def test_the_server_serves_the_committed_description(api: Api) -> None:
+    assert api.ok("GET", "/v1/openapi.json") == COMMITTED
+
+
+def test_the_description_says_which_standard_it_follows() -> None:
+    assert COMMITTED["openapi"].startswith("3.1.")
+    assert len(OPERATIONS) >= 25
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize("how", ["valid", "invalid", "about what exists"])
+def test_whatever_is_sent_the_answer_is_as_described_and_below_500(
+    fuzzed: Server, existing: dict[str, str], method: str, path: str, how: str
+) -> None:
+    schema = schemathesis.openapi.from_url(f"{fuzzed.url}/v1/openapi.json")
+    operation = schema[path][method.upper()]
+    mode = schemathesis.GenerationMode.NEGATIVE if how == "invalid" else schemathesis.GenerationMode.POSITIVE
+    known = {name: value for name, value in existing.items() if f"{{{name}}}" in path and how == "about what exists"}
+    token = {"Authorization": f"Bearer {fuzzed.token}"}
+
+    @FUZZ
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode, path_parameters=known or None))
+    def fuzz(case: Any) -> None:
+        response = case.call(base_url=fuzzed.url, headers=token, timeout=30)
+        case.validate_response(response, checks=CHECKS)
+
+    fuzz()
+    with client(fuzzed.url, fuzzed.token) as api:
+        assert api.ok("GET", "/v1/health")["status"] == "ok"
+        assert api.ok("GET", "/v1/apps")["items"]
