@@ -125,7 +125,7 @@ def test_of_two_builds_of_one_commit_the_one_begun_later_is_shown(world: World) 
 
 
 @pytest.mark.parametrize(("day", "moves"), [("2026-06-02", True), ("2026-05-01", False)], ids=["later", "earlier"])
-def test_after_a_force_push_the_later_commit_is_shown(world: World, day: str, moves: bool) -> None:  # noqa: FBT001 - a column.
+def test_after_a_force_push_the_later_commit_is_shown(world: World, day: str, moves: bool) -> None:
     before = world.publish(page("a"), "a", ancestors="x")
     pushed = world.publish(page("b"), "b", ancestors="x", committed_at=f"{day}T00:00:00.000000Z")
     assert world.shown("main") == (pushed.id if moves else before.id)

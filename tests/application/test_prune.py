@@ -71,7 +71,10 @@ def test_what_no_version_shares_goes_and_every_byte_of_the_others_stays(world: W
     assert None not in contents.values()
     assert world.version(old.id).state is State.RETIRED
     assert world.route(f"{old.id}--{APP}") is None
-    held = {keys.manifest_object(APP, new.id, new.begun_at), *(key for key in stored(world) if key.startswith(f"{APP}/s/"))}
+    held = {
+        keys.manifest_object(APP, new.id, new.begun_at),
+        *(key for key in stored(world) if key.startswith(f"{APP}/s/")),
+    }
     assert stored(world) == held
     assert len(held) == len(contents) + 1
     assert segment_states(world) == {states.COMPLETE}

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
+
 import pytest
 
-from pullprod_control_plane.application import apps, audit, drift, follow, keys, moves, prune, reading, revoke
+from pullprod_control_plane.application import (
+    apps,
+    audit,
+    drift,
+    follow,
+    keys,
+    moves,
+    prune,
+    reading,
+    records,
+    revoke,
+    states,
+)
+from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import Forbidden, NothingToRollBackTo, VersionNotReady
 from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.roles import Call, Role, Token, require
 from pullprod_control_plane.domain.versions import State
+from pullprod_control_plane.ports import Put
 from tests.support.domain import NOW
 from tests.support.tapped import Killed, once, tap
 from tests.support.world import ANN, APP, BOB, World, page, receipt
@@ -209,3 +226,40 @@ def test_a_swap_is_applied_though_its_hosts_moved_meanwhile(world: World) -> Non
     assert world.pointer("production").state is PointerState.APPLIED
     assert moves.show(world.ports, APP, "production", 1).version == versions[0].id
     assert world.route(WWW) is None
+
+
+@pytest.mark.parametrize("second", range(2, 14))
+@pytest.mark.parametrize("first", range(1, 6))
+def test_a_segment_that_another_prune_condemned_meanwhile_is_looked_at_again(
+    world: World, first: int, second: int
+) -> None:
+    """Its last user is retired at one scan, and at a later one somebody publishes what it holds."""
+    files = {"index.html": b"shared"}
+    old = world.publish(files, "a", branch=None)
+    digest = segments.split(world.manifest(files, "a").files)[segments.segment_of("index.html")].digest
+    published = []
+
+    def retire() -> None:
+        kept = reading.find_version(world.ports, APP, old.id)
+        gone = records.encode(replace(kept.record, state=State.RETIRED))
+        world.ledger.commit([Put(keys.of_version(APP, old.id), gone, kept.revision)])
+
+    def publish_and_condemn() -> None:
+        published.append(world.publish(files, "b", branch=None))
+        item = reading.one(world.ledger, keys.of_segment(APP, digest))
+        if item and item.body["state"] == states.COMPLETE:
+            condemned = {**item.body, "state": states.CONDEMNED, "before": states.COMPLETE}
+            world.ledger.commit([Put(item.key, condemned, item.revision)])
+
+    scans = count()
+
+    def before(name: str, _args: object) -> None:
+        if name == "ledger.scan":
+            at = next(scans)
+            if at == first:
+                retire()
+            if at == first + second:
+                publish_and_condemn()
+
+    prune.run(tap(world.ports, before=before), APP)
+    assert [world.content(version) for version in published] in ([], [files])

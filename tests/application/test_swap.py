@@ -203,7 +203,7 @@ def test_a_version_whose_health_paths_answer_badly_is_refused(world: World) -> N
     well = world.publish(page("a"), "a", health=("/", "/style.css"))
     ill = world.publish(page("b"), "b", ancestors="a", health=("/", "/api/health"))
     world.point("production", well.id)
-    with pytest.raises(GuardRefused, match="/api/health of .* answers 404"):
+    with pytest.raises(GuardRefused, match=r"/api/health of .* answers 404"):
         world.point("production", ill.id)
     assert world.point("production", ill.id, force=("health",)).swap.forced == ("health",)
 

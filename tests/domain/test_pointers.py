@@ -23,7 +23,7 @@ MOVED = a_pointer(
     [(None, True), (LATER, True), (NOW, False), (BEFORE, False)],
     ids=["open", "to come", "now", "past"],
 )
-def test_a_hold_stands_until_its_end(until: str | None, active: bool) -> None:  # noqa: FBT001 - a column.
+def test_a_hold_stands_until_its_end(until: str | None, active: bool) -> None:
     assert Hold("why", "who", BEFORE, until).active(NOW) == active
 
 

@@ -60,7 +60,7 @@ def test_a_refusal_names_the_role_that_it_takes() -> None:
     ],
 )
 @pytest.mark.parametrize("call", Call)
-def test_a_token_for_some_apps_reaches_no_others(call: Call, app: str | None, may: bool, why: str) -> None:  # noqa: FBT001 - a column.
+def test_a_token_for_some_apps_reaches_no_others(call: Call, app: str | None, may: bool, why: str) -> None:
     assert allowed(a_token(Role.ADMIN, apps=("shop", "blog")), call, app) == may, why
 
 
@@ -75,7 +75,7 @@ def test_a_token_for_some_apps_reaches_no_others(call: Call, app: str | None, ma
         (Call.PUBLISH, None, True, "no pointer is concerned"),
     ],
 )
-def test_a_token_for_some_pointers_moves_no_others(call: Call, pointer: str | None, may: bool, why: str) -> None:  # noqa: FBT001 - a column.
+def test_a_token_for_some_pointers_moves_no_others(call: Call, pointer: str | None, may: bool, why: str) -> None:
     assert allowed(a_token(Role.ADMIN, pointers=("next",)), call, "shop", pointer) == may, why
 
 

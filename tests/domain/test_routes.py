@@ -23,7 +23,7 @@ RECENT = tuple((version_id(n), 10**14 + n) for n in range(MAX_RECENT))
 def test_no_record_is_ever_longer_than_the_edge_keeps(
     generation: int,
     recent: list[tuple[str, int]],
-    spa: bool,  # noqa: FBT001 - drawn.
+    spa: bool,
 ) -> None:
     version = a_version(app="a" * MAX_APP, site=Site("directory", spa=spa))
     hosts = ("w" * 63 + ".example",)

@@ -47,7 +47,7 @@ def request_for(host: str, path: str, *, document: bool) -> dict[str, Any]:
 
 
 @given(host=hosts, path=paths, document=st.booleans())
-def test_no_path_leads_out_of_the_app(runtime: EdgeRuntime, host: str, path: str, document: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name.
+def test_no_path_leads_out_of_the_app(runtime: EdgeRuntime, host: str, path: str, document: bool) -> None:
     outcome = runtime.request(request_for(host, path, document=document))
     if "statusCode" not in outcome:
         assert INSIDE.fullmatch(outcome["uri"])

@@ -124,7 +124,7 @@ def test_a_scan_stays_in_its_partition_and_in_byte_order(ledger: Ledger) -> None
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_a_prefix_is_taken_literally(ledger: Ledger, newest_first: bool) -> None:  # noqa: FBT001 - a parameter.
+def test_a_prefix_is_taken_literally(ledger: Ledger, newest_first: bool) -> None:
     fill(ledger, "a%", "a%b", "a_", "axb", "A%", "a", "a%😀", "b", "a\U0010ffff", "a\U0010ffff\U0010ffff", "a\x00")
     assert sorted(sorts(ledger, prefix="a%", newest_first=newest_first)) == ["a%", "a%b", "a%😀"]
     assert sorts(ledger, prefix="a_", newest_first=newest_first) == ["a_"]
@@ -144,7 +144,7 @@ def test_after_excludes_itself_in_the_direction_of_reading(ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_pages_together_are_the_whole(ledger: Ledger, newest_first: bool) -> None:  # noqa: FBT001 - a parameter.
+def test_pages_together_are_the_whole(ledger: Ledger, newest_first: bool) -> None:
     names = [f"n#{number:03d}" for number in range(23)]
     fill(ledger, *names, "m", "o")
     found: list[str] = []

@@ -83,7 +83,7 @@ class Reader:
         return answer.status, answer.read().decode()
 
 
-def keep_reading(port: int, host: str, returns: bool, ready: Barrier, over: Event, results: Queue[Read]) -> None:  # noqa: FBT001 - a process's arguments are positional.
+def keep_reading(port: int, host: str, returns: bool, ready: Barrier, over: Event, results: Queue[Read]) -> None:
     """Load pages until `over`; put what was seen into `results`."""
     with closing(Reader(port, host, returns=returns)) as reader:
         try:

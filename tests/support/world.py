@@ -55,7 +55,7 @@ class RecordProbe:
         self._store = store
 
     def get(self, host: str, path: str) -> Answer:
-        record = self._edge.get(host.split(":")[0].removesuffix(".localhost"))
+        record = self._edge.get(host.split(":", maxsplit=1)[0].removesuffix(".localhost"))
         if record is None:
             return Answer(404)
         facts = json.loads(record)

@@ -156,7 +156,7 @@ class DirectoryStore:
         while (found := self.served(key)) and found.sha256 != tried:
             try:
                 return found.path.read_bytes()
-            except FileNotFoundError:  # noqa: PERF203 - runs once, or once more if it was replaced since we asked.
+            except FileNotFoundError:
                 tried = found.sha256
         return None
 
