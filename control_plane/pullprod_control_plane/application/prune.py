@@ -127,14 +127,15 @@ def _sweep(ports: Ports, app: str) -> list[Item]:
         if item.body["state"] not in {CONDEMNED, DELETING}:
             condemned = {**item.body, "state": CONDEMNED, "before": item.body["state"]}
             _commit_or_leave(ports, Put(item.key, condemned, item.revision))
-    still_unused = {item.key for item in _unreferenced(_segments(ports, app), reading.versions(ports, app))}
+    # Whoever condemned them, versions are read after that: who comes later restores what it needs, and we lose.
+    marked = [item for item in _segments(ports, app) if item.body["state"] in {CONDEMNED, DELETING}]
+    still_unused = {item.key for item in _unreferenced(marked, reading.versions(ports, app))}
     deleted = []
-    for item in _segments(ports, app):
-        if item.body["state"] in {CONDEMNED, DELETING}:
-            if item.key not in still_unused:
-                _commit_or_leave(ports, Put(item.key, {**item.body, "state": item.body["before"]}, item.revision))
-            elif _delete(ports, app, item):
-                deleted.append(item)
+    for item in marked:
+        if item.key not in still_unused:
+            _commit_or_leave(ports, Put(item.key, {**item.body, "state": item.body["before"]}, item.revision))
+        elif _delete(ports, app, item):
+            deleted.append(item)
     return deleted
 
 
