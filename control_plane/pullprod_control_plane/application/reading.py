@@ -49,10 +49,12 @@ def one(ledger: Ledger, key: Key) -> Item | None:
     return ledger.read([key])[0]
 
 
-def everything(ledger: Ledger, partition: str, prefix: str = "", *, newest_first: bool = False) -> Iterator[Item]:
-    """Return all items of a partition, page by page."""
+def everything(
+    ledger: Ledger, partition: str, prefix: str = "", *, newest_first: bool = False, at_once: int = 1_000
+) -> Iterator[Item]:
+    """Return all items of a partition, `at_once` of them at a time."""
     after: str | None = None
-    while page := ledger.scan(partition, prefix=prefix, newest_first=newest_first, after=after):
+    while page := ledger.scan(partition, prefix=prefix, newest_first=newest_first, after=after, limit=at_once):
         yield from page
         after = page[-1].key.sort
 

@@ -10,6 +10,7 @@ from . import keys, reading, records
 
 _COMMIT_IN_ID = 12
 _LOOKED_AT = 200
+_LIKELY_ENOUGH = 10  # Newest first, one of the first few is ready.
 
 
 def resolve(ports: Ports, app: str, text: str) -> Version:
@@ -64,7 +65,7 @@ def versions_of(ports: Ports, app: str, commit: str) -> list[Version]:
 def listed(ports: Ports, app: str, partition: str) -> list[Version]:
     """Return the newest versions of an index partition, newest first, down to the first that is ready."""
     versions: list[Version] = []
-    for entry in reading.everything(ports.ledger, partition, newest_first=True):
+    for entry in reading.everything(ports.ledger, partition, newest_first=True, at_once=_LIKELY_ENOUGH):
         kept = reading.kept_version(ports, app, str(entry.body["id"]))
         if kept:
             versions.append(kept.record)
