@@ -15,6 +15,7 @@ from pullprod_control_plane.application import apps, follow, keys, look, records
 from pullprod_control_plane.application.swap import Order
 from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.apps import Retention
+from pullprod_control_plane.domain.manifests import MAX_ANCESTORS
 from pullprod_control_plane.domain.names import Addresses
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.entrypoints.api import present
@@ -104,13 +105,17 @@ def version(number: int) -> Version:
     )
 
 
-def puts(number: int) -> list[Change]:
-    """Return what publishing a version writes, and `finalize` leaves."""
+def puts(number: int, versions: int) -> list[Change]:
+    """Return what publishing a version writes, and `finalize` leaves.
+
+    Only the newest have the 1,000 ancestors that a client records: no call here asks for those of the others.
+    """
     published = version(number)
-    ancestors = [sha(f"version {earlier}") for earlier in range(number - 1, max(-1, number - 51), -1)]
+    line = range(number - 1, number - 1 - MAX_ANCESTORS, -1) if number >= versions - 3 else ()
+    ancestors = [sha(f"version {earlier}") for earlier in line]
     return [
         Put(keys.of_version("shop", published.id), records.encode(published), 0),
-        Put(keys.of_lineage("shop", published.id), {"ancestors": list(ancestors)}, 0),
+        Put(keys.of_lineage("shop", published.id), {"ancestors": [*ancestors]}, 0),
         *follow.index(published, "main"),
     ]
 
@@ -118,7 +123,7 @@ def puts(number: int) -> list[Change]:
 def fill(ports: Ports, versions: int) -> None:
     waiting: list[Change] = []
     for number in range(versions):
-        waiting += puts(number)
+        waiting += puts(number, versions)
         if len(waiting) + 10 > MAX_CHANGES or number == versions - 1:
             ports.ledger.commit(waiting)
             waiting = []
