@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -18,6 +19,7 @@ from .reading import Kept, Page
 
 MAX_HOSTS = 25
 MAX_NAMED_POINTERS = 25
+_LET_GO_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +134,17 @@ def settle(ports: Ports, name: str) -> None:
     note = reading.one(ports.ledger, keys.of_pending_hosts(name))
     if note is None:
         return
-    leaving = cast("list[str]", note.body["leaving"])
+    listed = cast("list[str]", note.body["leaving"])
+    leaving, later = listed[:_LET_GO_AT_ONCE], listed[_LET_GO_AT_ONCE:]
     routing.take_down(ports, leaving)
     for pointer in sorted(reading.find_app(ports, name).named_pointers()):
         kept = reading.kept_pointer(ports, name, pointer)
         if kept:
             routing.show_pointer(ports, kept.record)
     claims = [item for item in ports.ledger.read([keys.of_host(host) for host in leaving]) if item]
-    try:
-        ports.ledger.commit([Delete(note.key, note.revision), *(Delete(item.key, item.revision) for item in claims)])
-    except Lost:
-        settle(ports, name)
+    done = Put(note.key, {**note.body, "leaving": later}, note.revision) if later else Delete(note.key, note.revision)
+    with suppress(Lost):
+        ports.ledger.commit([done, *(Delete(item.key, item.revision) for item in claims)])
+        if not later:
+            return
+    settle(ports, name)
