@@ -22,6 +22,8 @@ _TIMEOUT_S = (10, 60)  # To connect; between two bytes of an answer.
 _ATTEMPTS = 5
 _RETRIED = frozenset({429, 502, 503, 504})
 _LONGEST_WAIT_S = 20.0
+# What fails the same way the next time.
+_FUTILE = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, requests.exceptions.SSLError)
 _MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -80,7 +82,7 @@ class Api:
             PullprodError: the answer is a problem, or there is none.
         """
         sent = {"Idempotency-Key": str(uuid.uuid4()), **(headers or {})} if method != "GET" else dict(headers or {})
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         if data is not None:
             sent["Content-Type"] = "application/json"
         answer = self._send(method, path, data, sent)
@@ -94,7 +96,7 @@ class Api:
                     method, self._url + path, data=data, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False
                 )
             except requests.RequestException as fault:
-                if last or isinstance(fault, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
+                if last or isinstance(fault, _FUTILE):
                     raise UnreachableError(f"{self._url} does not answer: {_short(fault)}. Is it running?") from fault
                 pause(attempt)
                 continue

@@ -36,6 +36,7 @@ class Project:
     """What a repository's `pullprod.toml` says; `root` is the directory that holds it, or the current one."""
 
     root: Path
+    file: Path | None = None
     app: str | None = None
     url: str | None = None
     site: Site = field(default_factory=Site)
@@ -84,6 +85,7 @@ def load_project(start: Path, named: Path | None = None) -> Project:
     site, health = tables.get("site", {}), tables.get("health", {})
     return Project(
         root=file.resolve().parent,
+        file=file,
         app=tables.get("app"),
         url=tables.get("url"),
         site=Site(**site),
@@ -122,10 +124,14 @@ def _check(file: Path, known: Mapping[str, tuple[Check, str]], key: str, value: 
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the control plane is, and who we are to it. The token stays out of any representation."""
+    """Where the control plane is, and who we are to it. The token stays out of any representation.
+
+    It is `withheld` if the user keeps it for another control plane than the one that the project names.
+    """
 
     url: str
     token: str | None = field(repr=False)
+    withheld: bool = False
 
 
 def user_file(environ: Mapping[str, str] = os.environ) -> Path:
@@ -146,10 +152,23 @@ def connection(project: Project, url: str | None, environ: Mapping[str, str] = o
         UsageError: no address is known, or it would send the token in the clear.
     """
     own = _user(environ)
-    found = url or environ.get("PULLPROD_URL") or project.url or own.get("url")
+    chosen = url or environ.get("PULLPROD_URL")
+    found = chosen or project.url or own.get("url")
     if not found:
         raise UsageError("Where is the control plane? Set PULLPROD_URL, or give --url.")
-    return Connection(_checked(found), environ.get("PULLPROD_TOKEN") or own.get("token"))
+    checked = _checked(found)
+    token = environ.get("PULLPROD_TOKEN") or own.get("token")
+    # Anyone may write a pullprod.toml into a repository; it must not decide who gets the user's token.
+    withheld = not environ.get("PULLPROD_TOKEN") and not chosen and checked != _checked(own.get("url", checked))
+    return Connection(checked, _checked_token(token) if token and not withheld else None, withheld=withheld)
+
+
+def _checked_token(token: str) -> str:
+    """Secrets often end in a line break. Any other stray character would be refused, and shown, far below."""
+    stripped = token.strip()
+    if not stripped.isascii() or not stripped.isprintable() or " " in stripped:
+        raise UsageError("The token has characters that no token has. It is one word, like pp_…: copy it again.")
+    return stripped
 
 
 def is_loopback(host: str | None) -> bool:
@@ -158,12 +177,22 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise UsageError(f"{url} is no address of a control plane: it is like https://pullprod.example.com.")
+    try:
+        parts = urlsplit(url.strip())
+        # Reading the port checks it.
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        raise _no_address() from None
+    if not known or "@" in parts.netloc or parts.query or parts.fragment:
+        raise _no_address()
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise UsageError(f"{url} would send your token in the clear. Use https.")
-    return url.rstrip("/")
+        raise UsageError(f"http://{parts.netloc} would send your token in the clear. Use https.")
+    return url.strip().rstrip("/")
+
+
+def _no_address() -> UsageError:
+    """What was given may hold a password, so it is not repeated."""
+    return UsageError("The control plane's address is not one. Expected is one like https://pullprod.example.com.")
 
 
 def app_name(project: Project, given: str | None, environ: Mapping[str, str] = os.environ) -> str:

@@ -13,6 +13,9 @@ from .errors import UsageError
 MAX_ANCESTORS = 1_000
 _MAX_TEXT = 1_000
 _MAX_TAGS = 10
+# Git sets these, relative to somewhere else, for what runs from a hook.
+_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+_BRANCHES = "refs/heads/"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Commit:
 
 def run(directory: Path, *arguments: str, check: bool = True) -> str:
     """Return what a git command prints. With `check`, a failure is a UsageError that says what git said."""
-    environ = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    environ = {name: value for name, value in os.environ.items() if name not in _HOOKS}
+    environ.update({"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"})
     command = ["git", "-C", str(directory), "-c", "core.quotepath=off", *arguments]
     try:
         done = subprocess.run(command, env=environ, capture_output=True, check=False)  # noqa: S603 - git, by its name.
@@ -39,7 +43,7 @@ def run(directory: Path, *arguments: str, check: bool = True) -> str:
         raise UsageError("git is not installed, and a version is made from a commit. Install git.") from None
     if check and done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(f"git {arguments[0]}: {said[-1] if said else 'failed'}")
+        raise UsageError(f"git {arguments[0]}: {said[0] if said else 'failed'}")
     return done.stdout.decode(errors="replace")
 
 
@@ -49,13 +53,14 @@ def read(directory: Path, branch: str | None = None) -> Commit:
     Raises:
         UsageError: it is no work tree, or has no commit yet.
     """
-    if run(directory, "rev-parse", "--is-inside-work-tree", check=False).strip() != "true":
+    if not is_work_tree(directory):
         raise UsageError(
             f"{directory} is not in a git work tree. A version is made from a commit: git init, git commit."
         )
     if not run(directory, "rev-parse", "--verify", "-q", "HEAD", check=False).strip():
         raise UsageError(f"{directory} has no commit yet. A version is made from a commit: git commit.")
-    shown = run(directory, "log", "-1", "--no-show-signature", "--format=%H%x00%an <%ae>%x00%ct%x00%B", "HEAD")
+    form = "--format=%H%x00%an <%ae>%x00%ct%x00%B"
+    shown = run(directory, "log", "-1", "--no-show-signature", "--encoding=UTF-8", form, "HEAD")
     sha, author, seconds, message = shown.split("\0", 3)
     return Commit(
         sha=sha,
@@ -69,6 +74,20 @@ def read(directory: Path, branch: str | None = None) -> Commit:
     )
 
 
+def is_work_tree(directory: Path) -> bool:
+    """Tell whether a directory lies in a work tree.
+
+    Raises:
+        UsageError: git is missing, or refuses the repository that is there.
+    """
+    try:
+        return run(directory, "rev-parse", "--is-inside-work-tree").strip() == "true"
+    except UsageError as fault:
+        if "not a git repository" in str(fault):
+            return False
+        raise
+
+
 def is_dirty(directory: Path) -> bool:
     """Tell whether the work tree differs from its commit; ignored files do not count."""
     return bool(run(directory, "status", "--porcelain", "-z").strip("\0"))
@@ -76,9 +95,10 @@ def is_dirty(directory: Path) -> bool:
 
 def _branch(directory: Path) -> str | None:
     """A workflow checks out a commit, not a branch; the runner then tells which branch it was."""
-    name = run(directory, "symbolic-ref", "--short", "-q", "HEAD", check=False).strip()
-    if name:
-        return name
+    # Not --short: beside a tag of the same name that says heads/main.
+    name = run(directory, "symbolic-ref", "-q", "HEAD", check=False).strip()
+    if name.startswith(_BRANCHES):
+        return name.removeprefix(_BRANCHES)
     if os.environ.get("GITHUB_HEAD_REF"):
         return os.environ["GITHUB_HEAD_REF"]
     return os.environ.get("GITHUB_REF_NAME") if os.environ.get("GITHUB_REF_TYPE") == "branch" else None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from threading import Event
+from typing import Any, BinaryIO
 
 import urllib3
 
@@ -15,6 +17,7 @@ from .package import PackagedFile
 
 THREADS = 16
 _ATTEMPTS = 5
+_CHUNK = 1024 * 1024
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _TIMEOUT = urllib3.Timeout(connect=10, read=120)
 
@@ -41,26 +44,25 @@ class Uploader:
             UsageError: a file changed since it was hashed.
             UnreachableError: the store does not take it, however often it is tried.
         """
-        with ThreadPoolExecutor(THREADS) as threads:
-            futures = [threads.submit(self._send, item) for item in items]
-            try:
-                for future in futures:
-                    sent = future.result()
-                    self.files += 1
-                    self.bytes += sent
-            except BaseException:
-                threads.shutdown(wait=True, cancel_futures=True)
-                raise
+        threads, stop = ThreadPoolExecutor(THREADS), Event()
+        try:
+            for future in [threads.submit(self._send, item, stop) for item in items]:
+                self.bytes += future.result()
+                self.files += 1
+        finally:
+            # After a failure the others are not waited for: they may hang on a store that says nothing.
+            stop.set()
+            threads.shutdown(wait=False, cancel_futures=True)
 
-    def _send(self, item: Mapping[str, Any]) -> int:
+    def _send(self, item: Mapping[str, Any], stop: Event) -> int:
         file = self._by_digest[item["sha256"]]
-        if file.source.stat().st_size != file.size:
-            raise _changed(file)
-        status = 0
+        status, asked = 0, None
         for attempt in range(_ATTEMPTS):
-            if attempt:
-                pause(attempt)
-            status, body = self._put(item, file)
+            if attempt and not stop.is_set():
+                pause(attempt, asked)
+            if stop.is_set():
+                break
+            status, body, asked = self._put(item, file)
             if status in range(200, 300):
                 self._on_sent(file.size)
                 return file.size
@@ -70,14 +72,37 @@ class Uploader:
             f"Sending {file.path!r} failed {_ATTEMPTS} times ({status or 'no answer'}). Publish again to go on."
         )
 
-    def _put(self, item: Mapping[str, Any], file: PackagedFile) -> tuple[int, bytes]:
+    def _put(self, item: Mapping[str, Any], file: PackagedFile) -> tuple[int, bytes, str | None]:
         headers = {**item["headers"], "Content-Length": str(file.size)}
         try:
-            with file.source.open("rb") as body:
+            with _opened(file) as source:
+                body = _pieces(file, source)
                 answer = self._pool.request("PUT", item["url"], body=body, headers=headers, redirect=False)
-                return answer.status, answer.data
+                return answer.status, answer.data, answer.headers.get("Retry-After")
         except urllib3.exceptions.HTTPError:
-            return 0, b""
+            return 0, b"", None
+
+
+def _opened(file: PackagedFile) -> BinaryIO:
+    try:
+        source = file.source.open("rb")
+    except OSError:
+        raise _changed(file) from None
+    if os.fstat(source.fileno()).st_size != file.size:
+        source.close()
+        raise _changed(file)
+    return source
+
+
+def _pieces(file: PackagedFile, source: BinaryIO) -> Iterator[bytes]:
+    """Yield exactly as many bytes as were announced; a file that is written meanwhile may have fewer, or more."""
+    left = file.size
+    while left:
+        piece = source.read(min(left, _CHUNK))
+        if not piece:
+            raise _changed(file)
+        left -= len(piece)
+        yield piece
 
 
 def _changed(file: PackagedFile) -> UsageError:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
+from io import TextIOWrapper
 
 import click
 
@@ -57,15 +60,25 @@ class _Commands(click.Group):
         if found:
             loaded: click.Command = next(iter(found)).load()
             return loaded
-        if cmd_name == "serve":
-            raise click.ClickException("The server is not installed: pip install 'pullprod[server]'.")
-        return None
+        return _missing_server() if cmd_name == "serve" else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         rows = [(name, help_text) for name, (_, help_text) in COMMANDS.items()]
         with formatter.section("Commands"):
             formatter.write_dl([*rows, ("serve", "Serve a control plane and its edge on this machine.")])
+
+
+def _missing_server() -> click.Command:
+    """Completion asks for every command, so the absence is told only when it is run."""
+
+    def refuse(arguments: tuple[str, ...]) -> None:
+        del arguments
+        raise click.ClickException("The server is not installed: pip install 'pullprod[server]'.")
+
+    anything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True}
+    return click.Command("serve", callback=refuse, params=[anything], context_settings=settings)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,4 +92,27 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line, and leave with its exit code; whatever fails is told in one sentence."""
-    sys.exit(report(lambda: root.main(standalone_mode=False, prog_name="pullprod"), as_json="--json" in sys.argv))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    exit_code = report(_run, as_json="--json" in sys.argv[1:])
+    if exit_code:
+        # Threads that still wait for a silent store would keep the process; nothing they hold is worth that.
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(exit_code)
+
+
+def _run() -> None:
+    output = sys.stdout
+    try:
+        root.main(standalone_mode=False, prog_name="pullprod")
+    except click.exceptions.NoArgsIsHelpError as bare:
+        bare.show()
+        raise click.exceptions.Exit(bare.exit_code) from None
+    except SystemExit as wanted:
+        # This is how completion ends, and how click answers a broken pipe; then it has replaced standard output.
+        if sys.stdout is not output:
+            raise BrokenPipeError from None
+        raise click.exceptions.Exit(wanted.code if isinstance(wanted.code, int) else 1) from None

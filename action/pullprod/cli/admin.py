@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..errors import PullprodError, UsageError
+from ..errors import UsageError
 from .common import Context, connected
 from .output import clean, note, print_json, result, table
 
@@ -46,7 +46,7 @@ def prune_command(context: Context, really: bool) -> None:  # noqa: FBT001 - cli
     for version in pruned["versions"]:
         result(f"{version['id']}  {clean(version['branch'] or '-')}")
     verb = "removed" if really else "would be removed (add --run)"
-    note(f"{len(pruned['versions'])} version(s), {pruned['objects']:,} objects, {pruned['bytes']:,} bytes {verb}.")
+    result(f"{len(pruned['versions'])} version(s), {pruned['objects']:,} objects, {pruned['bytes']:,} bytes {verb}.")
 
 
 @click.command("audit")
@@ -167,8 +167,8 @@ def _app_set(context: Context, name: str, source: str) -> None:
 
 def _json_object(data: str) -> dict[str, Any]:
     """Return the object that an argument is: JSON itself, @file, or - for standard input."""
-    text = sys.stdin.read() if data == "-" else Path(data[1:]).read_text(encoding="utf-8") if data[:1] == "@" else data
     try:
+        text = sys.stdin.read() if data == "-" else Path(data[1:]).read_text("utf-8") if data[:1] == "@" else data
         value = json.loads(text)
     except ValueError as fault:
         raise UsageError(f"This is no JSON: {fault}.") from fault
@@ -185,13 +185,18 @@ def _json_object(data: str) -> dict[str, Any]:
 def api_command(context: Context, method: str, path: str, data: str | None) -> None:
     """Call the API and print what it answers."""
     if not path.startswith("/v1/"):
-        raise PullprodError(f"{path} is no path of the API: it starts with /v1/.")
+        raise UsageError(f"{path} is no path of the API: it starts with /v1/.")
     print_json(context.api.call(method.upper(), path, _json_object(data) if data is not None else None))
 
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion_command(shell: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def completion_command(shell: str, as_json: bool) -> None:  # noqa: FBT001 - click passes flags by name.
     """Print the line that makes SHELL complete pullprod's commands."""
     source = f"env _PULLPROD_COMPLETE={shell}_source pullprod"
-    result(f"{source} | source" if shell == "fish" else f'eval "$({source})"')
+    line = f"{source} | source" if shell == "fish" else f'eval "$({source})"'
+    if as_json:
+        print_json({"shell": shell, "line": line})
+        return
+    result(line)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..config import Project, app_name, connection, load_project
+from .output import warn
 
 if TYPE_CHECKING:
     from ..api import Api
@@ -32,7 +33,10 @@ class Context:
         """Return the API to call; the HTTP library is loaded only now."""
         from ..api import Api  # noqa: PLC0415
 
-        return Api(connection(self.project, self.url))
+        found = connection(self.project, self.url)
+        if found.withheld:
+            warn(f"{found.url} is named by the project, and your token is kept for another: set PULLPROD_TOKEN.")
+        return Api(found)
 
     @property
     def app(self) -> str:

@@ -22,13 +22,13 @@ def clean(text: object) -> str:
 
 
 def result(text: str) -> None:
-    """Print a line of the result."""
-    click.echo(text)
+    """Print a line of the result, whoever wrote it."""
+    click.echo(clean(text))
 
 
 def note(text: str) -> None:
     """Tell something that is not the result."""
-    click.echo(text, err=True)
+    click.echo(clean(text), err=True)
 
 
 def warn(text: str) -> None:
@@ -37,13 +37,13 @@ def warn(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a result for programs."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a result for programs: ASCII, so that any encoding carries it and nothing in it steers a terminal."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def table(rows: Iterable[Sequence[object]]) -> None:
     """Print rows as columns, the last of which may be as long as it likes."""
-    texts = [[clean(cell) for cell in row] for row in rows]
+    texts = [["-" if cell is None else clean(cell) for cell in row] for row in rows]
     widths = [max(len(row[at]) for row in texts) for at in range(len(texts[0]))] if texts else []
     for row in texts:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -52,32 +52,51 @@ def table(rows: Iterable[Sequence[object]]) -> None:
 
 def on_terminal() -> bool:
     """Tell whether a person looks at standard error, so that progress may be drawn."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    plain = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR") or os.environ.get("CI")
+    return sys.stderr.isatty() and not plain
 
 
 def report(command: Callable[[], object], *, as_json: bool) -> int:
     """Run a command and return its exit code; whatever it raises is told in one sentence, never as a traceback."""
     try:
         command()
-    except PullprodError as fault:
-        return _fail(str(fault), fault.exit_code, fault.problem if as_json else None)
     except click.exceptions.Exit as wanted:
         return wanted.exit_code
-    except click.ClickException as fault:
-        return _fail(fault.format_message(), fault.exit_code, None)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("Interrupted. What has arrived is kept.", _INTERRUPTED, None)
     except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as fault:
-        return _fail(f"{fault.filename or 'The system'}: {fault.strerror or fault}.", 1, None)
+        return _unread()
+    except BaseException as fault:  # noqa: BLE001 - a user is never shown a traceback, whatever happened.
+        return _fail(*_told(fault), as_json=as_json)
     return 0
 
 
-def _fail(message: str, exit_code: int, problem: dict[str, Any] | None) -> int:
-    if problem is not None:
-        note(json.dumps(problem, ensure_ascii=False))
+def _told(fault: BaseException) -> tuple[dict[str, Any], int]:
+    """Return a fault as a problem, and the exit code that goes with it."""
+    if isinstance(fault, PullprodError):
+        return {**fault.problem, "detail": str(fault)}, fault.exit_code
+    if isinstance(fault, click.ClickException):
+        return {"code": "usage", "detail": fault.format_message()}, fault.exit_code
+    if isinstance(fault, (click.Abort, KeyboardInterrupt)):
+        return {"code": "interrupted", "detail": "Interrupted. What has arrived is kept."}, _INTERRUPTED
+    if isinstance(fault, ModuleNotFoundError):
+        detail = f"The library {fault.name} is not installed. `pullprod serve` needs: pip install 'pullprod[server]'."
+        return {"code": "not-installed", "detail": detail}, 1
+    if isinstance(fault, OSError):
+        detail = f"{fault.filename or 'The system'}: {fault.strerror or fault}."
+        return {"code": "system", "detail": detail}, 1
+    # Only its kind: the message of an error that nobody foresaw may hold a token.
+    detail = f"Something unforeseen happened ({type(fault).__name__}). Is PULLPROD_URL a control plane of this version?"
+    return {"code": "unforeseen", "detail": detail}, 1
+
+
+def _unread() -> int:
+    """Whoever read our output has enough. Python would complain again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _fail(problem: dict[str, Any], exit_code: int, *, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps(problem), err=True)
     else:
-        note(f"error: {clean(message)}")
+        note(f"error: {problem['detail']}")
     return exit_code

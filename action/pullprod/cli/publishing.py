@@ -26,7 +26,7 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
 
     app = app_name(context.project, context.given_app)
     site = _directory(context, directory)
-    commit = git.read(site if site.is_dir() else Path.cwd(), branch)
+    commit = git.read(site if git.is_work_tree(site) else context.project.root, branch)
     if commit.dirty:
         warn("there are uncommitted changes; the version is recorded as dirty.")
     with _progress() as progress:
@@ -45,11 +45,14 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
 
 
 def _directory(context: Context, given: Path | None) -> Path:
-    if given is not None:
-        return given
-    if context.project.site.directory is None:
+    project = context.project
+    if given is None and project.site.directory is None:
         raise UsageError("Which directory? Name it, or write directory under [site] into pullprod.toml.")
-    return context.project.root / context.project.site.directory
+    site = given or project.root / (project.site.directory or "")
+    if not site.is_dir():
+        where = "" if given else f"{project.file}: site.directory: "
+        raise UsageError(f"{where}{site} is not a directory. Expected what the build wrote: build the site first.")
+    return site
 
 
 class _Silent:

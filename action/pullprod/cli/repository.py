@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from ..errors import PullprodError, UsageError
 from .common import Context, connected
 from .output import note, print_json, result
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHELL_FAILURES = 126  # Exit codes from here on mean that the command itself could not run.
 
 
@@ -31,7 +34,7 @@ def checkout_command(context: Context, pointer: str, branch: str | None) -> None
     from .. import git  # noqa: PLC0415
 
     here = Path.cwd()
-    if git.run(here, "rev-parse", "--is-inside-work-tree", check=False).strip() != "true":
+    if not git.is_work_tree(here):
         raise UsageError("This is no git work tree. Go to a clone of the app's repository.")
     if git.is_dirty(here):
         raise UsageError("There are uncommitted changes here. Commit or stash them first.")
@@ -43,7 +46,7 @@ def checkout_command(context: Context, pointer: str, branch: str | None) -> None
         note("warning: this version was published with uncommitted changes; its commit is not all of it.")
     _fetch(here, version["commit"])
     where = ["-b", branch] if branch else ["--detach"]
-    git.run(here, "checkout", "-q", *where, version["commit"])
+    git.run(here, "checkout", "-q", *where, version["commit"], "--")
     if context.as_json:
         print_json(version)
         return
@@ -52,6 +55,10 @@ def checkout_command(context: Context, pointer: str, branch: str | None) -> None
 
 def _fetch(here: Path, commit: str) -> None:
     from .. import git  # noqa: PLC0415
+
+    # What a server says must not become an option of git.
+    if not _COMMIT.fullmatch(commit):
+        raise PullprodError("The version names no commit.")
 
     def known() -> bool:
         return bool(git.run(here, "rev-parse", "--verify", "-q", f"{commit}^{{commit}}", check=False).strip())
@@ -65,12 +72,18 @@ def _fetch(here: Path, commit: str) -> None:
 
 
 @click.command("bisect")
-@click.option("--good", required=True, metavar="REFERENCE", help="A version that is well.")
-@click.option("--bad", required=True, metavar="REFERENCE", help="A later version that is not.")
+@click.argument("pointer", required=False)
+@click.option("--good", metavar="REFERENCE", help="A version that is well; without it, what POINTER showed before.")
+@click.option("--bad", metavar="REFERENCE", help="A later version that is not; without it, what POINTER shows.")
 @click.option("--run", "command", required=True, metavar="COMMAND", help="Exits 0 if PULLPROD_VERSION_URL is well.")
 @connected
-def bisect_command(context: Context, good: str, bad: str, command: str) -> None:
+def bisect_command(context: Context, pointer: str | None, good: str | None, bad: str | None, command: str) -> None:
     """Find the first bad version between a good and a bad one, by asking the versions that are all still there."""
+    if pointer and not (good and bad):
+        shown = _get(context, "pointers", pointer)
+        good, bad = good or shown["previous"], bad or shown["version"]
+    if not good or not bad:
+        raise UsageError("Between which versions? Give --good and --bad, or a POINTER that has moved.")
     between = _between(context, _get(context, "versions", good), _get(context, "versions", bad))
     low, high = 0, len(between) - 1
     while high - low > 1:
@@ -85,6 +98,9 @@ def bisect_command(context: Context, good: str, bad: str, command: str) -> None:
 
 def _between(context: Context, good: dict[str, Any], bad: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the ready versions from good to bad, oldest first, of the branch that bad is on."""
+    for version in (good, bad):
+        if version["state"] != "ready":
+            raise UsageError(f"{version['id']} is {version['state']}; only ready versions can be tried.")
     newer: list[dict[str, Any]] = []
     found = False
     for version in context.api.items(f"/v1/apps/{context.app}/versions", branch=bad["branch"], state="ready"):
@@ -102,7 +118,9 @@ def _try(command: str, version: dict[str, Any]) -> bool:
     note(f"trying {version['id']}")
     environ = {**os.environ, "PULLPROD_VERSION_URL": version["url"], "PULLPROD_VERSION": version["id"]}
     environ.pop("PULLPROD_TOKEN", None)
-    code = subprocess.run(command, shell=True, env=environ, check=False).returncode  # noqa: S602 - the user's own command.
-    if code >= _SHELL_FAILURES:
+    # Standard output is for the result, so what the command prints goes to standard error.
+    done = subprocess.run(command, shell=True, env=environ, stdout=sys.stderr, check=False)  # noqa: S602 - the user's own command.
+    code = done.returncode
+    if code < 0 or code >= _SHELL_FAILURES:
         raise PullprodError(f"The command could not be run (exit {code}).")
     return code == 0

@@ -2,36 +2,80 @@
 
 from __future__ import annotations
 
-import mimetypes
-
-_TABLE = mimetypes.MimeTypes(filenames=())
-for _extension, _kind in {
+# Not from the standard library: what it knows differs from one Python to the next, and a type is part of a version.
+_TYPES = {
+    ".7z": "application/x-7z-compressed",
+    ".apng": "image/apng",
+    ".atom": "application/atom+xml",
     ".avif": "image/avif",
+    ".bin": "application/octet-stream",
+    ".bmp": "image/bmp",
+    ".cjs": "text/javascript",
     ".css": "text/css",
     ".csv": "text/csv",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".eot": "application/vnd.ms-fontobject",
+    ".epub": "application/epub+zip",
+    ".flac": "audio/flac",
+    ".geojson": "application/geo+json",
     ".gif": "image/gif",
-    ".html": "text/html",
+    ".glb": "model/gltf-binary",
+    ".gltf": "model/gltf+json",
+    ".heic": "image/heic",
     ".htm": "text/html",
+    ".html": "text/html",
     ".ico": "image/x-icon",
+    ".ics": "text/calendar",
     ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",
     ".js": "text/javascript",
     ".json": "application/json",
+    ".jsonld": "application/ld+json",
+    ".jxl": "image/jxl",
+    ".m4a": "audio/mp4",
+    ".m4v": "video/mp4",
     ".map": "application/json",
     ".md": "text/markdown",
     ".mjs": "text/javascript",
+    ".mov": "video/quicktime",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".ogv": "video/ogg",
+    ".opus": "audio/ogg",
+    ".otf": "font/otf",
     ".pdf": "application/pdf",
     ".png": "image/png",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".rss": "application/rss+xml",
+    ".rtf": "application/rtf",
     ".svg": "image/svg+xml",
+    ".tar": "application/x-tar",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".toml": "application/toml",
+    ".tsv": "text/tab-separated-values",
+    ".ttf": "font/ttf",
     ".txt": "text/plain",
+    ".vcf": "text/vcard",
+    ".vtt": "text/vtt",
     ".wasm": "application/wasm",
+    ".wav": "audio/wav",
+    ".weba": "audio/webm",
+    ".webm": "video/webm",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
     ".woff": "font/woff",
     ".woff2": "font/woff2",
+    ".xhtml": "application/xhtml+xml",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".xml": "application/xml",
-}.items():
-    _TABLE.add_type(_kind, _extension)
+    ".xsl": "application/xslt+xml",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".zip": "application/zip",
+}
 
 _UNKNOWN = "application/octet-stream"
 
@@ -39,7 +83,5 @@ _UNKNOWN = "application/octet-stream"
 def content_type(path: str) -> str:
     """Return the content type of a file by its name; text is UTF-8."""
     name = path.rpartition("/")[2].lower()
-    kind, encoding = _TABLE.guess_type(f"x{name}")
-    if kind is None or encoding is not None:
-        return _UNKNOWN
+    kind = _TYPES.get("." + name.rpartition(".")[2], _UNKNOWN) if "." in name else _UNKNOWN
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

@@ -14,6 +14,7 @@ from ..errors import UsageError
 
 MAX_FILES = 20_000
 MAX_PATH_BYTES = 900
+MAX_FILE_BYTES = 5 * 1024**3
 IGNORE_FILE = ".pullprodignore"
 
 
@@ -34,6 +35,8 @@ def walk(directory: Path) -> list[tuple[str, Path]]:
             problems.append(f"{path!a} {problem}")
         else:
             found.append((path, file))
+        if len(found) + len(problems) > MAX_FILES:
+            raise UsageError(f"{directory} has more files than the {MAX_FILES:,} that a version may have.")
     _refuse(directory, found, problems)
     return sorted(found)
 
@@ -46,14 +49,15 @@ def _refuse(directory: Path, found: list[tuple[str, Path]], problems: list[str])
         )
     if not found:
         raise UsageError(f"{directory} has no files to publish. Build the site first, or name the directory it is in.")
-    if len(found) > MAX_FILES:
-        raise UsageError(f"{directory} has {len(found):,} files; a version has at most {MAX_FILES:,}.")
 
 
 def _ignored(directory: Path) -> pathspec.GitIgnoreSpec:
     file = directory / IGNORE_FILE
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return pathspec.GitIgnoreSpec.from_lines([f"/{IGNORE_FILE}", ".git", *lines])
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        return pathspec.GitIgnoreSpec.from_lines([*lines, f"/{IGNORE_FILE}"])
+    except ValueError as fault:
+        raise UsageError(f"{file}: lines of gitignore patterns in UTF-8 are expected: {fault}.") from fault
 
 
 def _files(
@@ -61,8 +65,9 @@ def _files(
 ) -> Iterator[tuple[str, Path]]:
     for entry in sorted(os.scandir(directory), key=lambda e: e.name):
         path = prefix + entry.name
-        inside = entry.is_dir()
-        if ignored.match_file(path + "/" if inside else path):
+        inside = _is_dir(entry)
+        # Patterns come after this, so that no `!` brings it back.
+        if entry.name == ".git" or ignored.match_file(path + "/" if inside else path):
             continue
         target = Path(entry.path)
         if not inside or not _within(target, root):
@@ -73,8 +78,17 @@ def _files(
             yield from _files(root, target, f"{path}/", ignored, (*above, target.resolve()))
 
 
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # A link without end; `_problem_on_disk` says so.
+
+
 def _within(file: Path, root: Path) -> bool:
-    return file.resolve().is_relative_to(root)
+    """Tell whether a file really lies in `root`; a repository's own data never does."""
+    real = Path(os.path.realpath(file))
+    return real.is_relative_to(root) and ".git" not in real.relative_to(root).parts
 
 
 def _problem(path: str, file: Path, root: Path) -> str | None:
@@ -93,10 +107,12 @@ def _problem(path: str, file: Path, root: Path) -> str | None:
 
 
 def _problem_on_disk(file: Path, root: Path) -> str | None:
-    if not _within(file, root):
-        return "is a link that leaves the directory"
     try:
-        kind = file.stat().st_mode
+        found = file.stat()
     except OSError as fault:
         return f"cannot be read ({fault.strerror})"
-    return None if stat.S_ISREG(kind) else "is no regular file"
+    if not _within(file, root):
+        return "is a link that leaves the directory"
+    if not stat.S_ISREG(found.st_mode):
+        return "is no regular file"
+    return f"is larger than {MAX_FILE_BYTES // 1024**3} GB" if found.st_size > MAX_FILE_BYTES else None
