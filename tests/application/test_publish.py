@@ -204,8 +204,18 @@ def test_apps_share_no_segments(world: World) -> None:
     world.configure("blog")
     world.publish(page("a"), "a")
     begun = world.begin(page("a"), "a", app="blog")
-    assert world.send(begun, page("a")) == 0, "the bytes are there already"
+    assert world.send(begun, page("a")) == 2
     assert world.content(world.finalize(begun.version.id, app="blog")) == page("a")
+
+
+def test_whoever_knows_a_digest_obtains_no_file_of_another_app(world: World) -> None:
+    secret = {"index.html": b"the price list"}
+    world.publish(secret, "a")
+    world.configure("other")
+    begun = world.begin(secret, "b", app="other")
+    assert [obj.size for obj in begun.missing] == [len(secret["index.html"])]
+    with pytest.raises(UploadIncomplete):
+        world.finalize(begun.version.id, app="other")
 
 
 def test_a_branch_knows_the_pointer_that_is_its_own(world: World) -> None:

@@ -28,10 +28,10 @@ def test_a_second_write_replaces_the_first(store: Store) -> None:
 
 
 def test_replacing_an_object_leaves_another_of_the_same_content(store: Store) -> None:
-    store.write(announce("a", b"same"), b"same")
-    store.write(announce("b", b"same"), b"same")
-    store.write(announce("a", b"other"), b"other")
-    assert store.read("b") == b"same"
+    store.write(announce("a/1", b"same"), b"same")
+    store.write(announce("a/2", b"same"), b"same")
+    store.write(announce("a/1", b"other"), b"other")
+    assert store.read("a/2") == b"same"
 
 
 @pytest.mark.parametrize("body", [b"other", b"longer than announced", b""])
@@ -67,7 +67,20 @@ def test_a_content_is_sent_once_for_all_its_keys(store: Store, send: Send) -> No
 def test_a_content_that_is_there_is_not_sent_again_for_a_new_key(store: Store, send: Send) -> None:
     (upload,) = store.place([announce("x/1", b"bytes")])
     assert send(upload, b"bytes") == 200
-    assert store.place([announce("y/1", b"bytes")]) == []
+    assert store.place([announce("x/2", b"bytes")]) == []
+    assert store.read("x/2") == b"bytes"
+
+
+def test_a_content_of_one_app_appears_in_another_only_when_it_is_sent_there(store: Store, send: Send) -> None:
+    (upload,) = store.place([announce("x/1", b"bytes")])
+    theirs = announce("y/1", b"bytes")
+    (asked,) = store.place([theirs])
+    assert send(upload, b"bytes") == 200
+    assert store.read("y/1") is None
+    assert store.missing([theirs]) == [theirs]
+    assert [again.object for again in store.place([theirs])] == [theirs]
+    assert send(asked, b"bytes") == 200
+    store.delete("x/")
     assert store.read("y/1") == b"bytes"
 
 

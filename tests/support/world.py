@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from pullprod_control_plane.adapters.local.directory_store import DirectoryStore
+from pullprod_control_plane.adapters.local.directory_store import DirectoryStore, blob_of
 from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
 from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
 from pullprod_control_plane.application import apps, audit, contents, publish, reading, swap
@@ -103,7 +103,7 @@ class World:
         page, sent = begun.uploads, 0
         while True:
             for upload in page.items:
-                incoming = self.store.open_upload(upload.object.sha256, upload.object.size)
+                incoming = self.store.open_upload(blob_of(upload.object), upload.object.size)
                 incoming.write(bodies[upload.object.sha256])
                 incoming.commit()
                 sent += 1

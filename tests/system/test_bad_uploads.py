@@ -57,7 +57,7 @@ def altered(item: Json, **changed: str) -> Json:
     """Return an upload whose address has other values in its query; `sha256` stands in the path."""
     url = urlsplit(item["url"])
     query = {name: values[0] for name, values in parse_qs(url.query).items()}
-    path = f"/uploads/{changed.pop('sha256', item['sha256'])}"
+    path = url.path.replace(item["sha256"], changed.pop("sha256", item["sha256"]))
     return {**item, "url": url._replace(path=path, query=urlencode({**query, **changed})).geturl()}
 
 
@@ -119,7 +119,7 @@ def test_an_expired_address_is_refused(server: Server, api: Api, awaited: Json, 
     with closing(sqlite3.connect(server.data / "store" / "objects.sqlite3")) as store:
         (secret,) = store.execute("SELECT value FROM meta WHERE name = 'upload-secret'").fetchone()
     expires = str(int(time.time()) - 1)
-    message = f"{awaited['sha256']}\n{len(body)}\n{expires}".encode()
+    message = f"{urlsplit(awaited['url']).path.removeprefix('/uploads/')}\n{len(body)}\n{expires}".encode()
     signature = hmac.new(bytes.fromhex(secret), message, hashlib.sha256).hexdigest()
     problem = refused(api.upload(altered(awaited, expires=expires, signature=signature), body), 403, "upload-refused")
     assert "expired" in problem["detail"]

@@ -41,20 +41,20 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_was_answered(tmp_path:
 
 
 def test_a_store_killed_at_any_moment_keeps_what_others_need_and_finishes_deleting(tmp_path: Path) -> None:
-    kept = announce("kept/1", workers.SHARED)
+    kept = announce("a/kept/1", workers.SHARED)
     with closing(workers.store_in(tmp_path)) as store:
         store.write(kept, workers.SHARED)
     for rounds in range(1, 13):
         killed("publish_and_prune", tmp_path, rounds)
         with closing(workers.store_in(tmp_path)) as store:
             assert store.damaged([kept]) == []
-            uploads = store.place([announce("gone/2", workers.OWN)])
-            assert bool(uploads) == (store.read("gone/2") is None)
-            store.delete("gone/")
-            assert store.read("gone/1") is None
+            uploads = store.place([announce("a/gone/2", workers.OWN)])
+            assert bool(uploads) == (store.read("a/gone/2") is None)
+            store.delete("a/gone/")
+            assert store.read("a/gone/1") is None
             assert store.damaged([kept]) == []
-            assert store.place([announce("gone/2", workers.OWN)]) != []
-            store.delete("gone/")
+            assert store.place([announce("a/gone/2", workers.OWN)]) != []
+            store.delete("a/gone/")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="There is no fork.")

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from pullprod_control_plane.adapters.local.directory_store import DirectoryStore
+from pullprod_control_plane.adapters.local.directory_store import DirectoryStore, blob_of
 from pullprod_control_plane.adapters.local.upload_server import UploadServer
 from pullprod_control_plane.ports import StoredObject, Upload
 from tests.ports.local import plugs
@@ -86,7 +86,7 @@ def raw(url: str, length: int, body: bytes, *, cut_off: bool = False) -> bytes:
 def test_an_upload_url_says_what_may_be_sent_and_until_when(upload: Upload, clock: plugs.SetClock) -> None:
     parts = urlsplit(upload.url)
     query = dict(parse_qsl(parts.query))
-    assert parts.path == f"/uploads/{OBJ.sha256}"
+    assert parts.path == f"/uploads/{blob_of(OBJ)}"
     assert (query["size"], int(query["expires"])) == (str(len(BODY)), int(clock.now().timestamp()) + 3_600)
     assert len(query["signature"]) == 64
     assert upload.headers == {"Content-Type": "application/octet-stream"}
@@ -217,7 +217,7 @@ def test_the_same_content_may_arrive_many_times_at_once(store: DirectoryStore, r
 def test_bytes_that_nothing_awaits_any_more_do_not_stay(store: DirectoryStore, root: Path, upload: Upload) -> None:
     store.delete("shop/")
     assert refused(store, root, upload.url) == (403, "upload-refused")
-    assert not (root / "blobs" / OBJ.sha256[:2] / OBJ.sha256).exists()
+    assert not (root / "blobs" / OBJ.sha256[:2] / blob_of(OBJ)).exists()
 
 
 def test_a_fault_of_the_server_is_a_problem_document(

@@ -11,10 +11,10 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from pullprod_control_plane.adapters.local.database import Database
-from pullprod_control_plane.adapters.local.directory_store import DirectoryStore, Incoming
+from pullprod_control_plane.adapters.local.directory_store import DirectoryStore, Incoming, blob_of
 from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
 from pullprod_control_plane.adapters.local.system_clock import SystemClock
-from pullprod_control_plane.ports import Key, Lost, Put
+from pullprod_control_plane.ports import Key, Lost, Put, StoredObject
 from tests.ports.objects import announce
 
 COUNTER = Key("p", "counter")
@@ -64,9 +64,8 @@ def store_in(root: Path) -> DirectoryStore:
     return DirectoryStore(root, "http://localhost", SystemClock())
 
 
-def receive(store: DirectoryStore, body: bytes) -> None:
-    obj = announce("", body)
-    finish(store.open_upload(obj.sha256, obj.size), body)
+def receive(store: DirectoryStore, obj: StoredObject, body: bytes) -> None:
+    finish(store.open_upload(blob_of(obj), obj.size), body)
 
 
 def finish(incoming: Incoming, body: bytes) -> None:
@@ -90,11 +89,12 @@ def publish_and_prune(root: Path) -> None:
     """Send and delete objects for ever, some of whose content others keep."""
     store = store_in(root)
     for number in count():
-        store.place([announce("gone/1", SHARED), announce("gone/2", OWN)])
-        receive(store, OWN)
-        store.write(announce("gone/3", b"%d" % number), b"%d" % number)
+        own = announce("a/gone/2", OWN)
+        store.place([announce("a/gone/1", SHARED), own])
+        receive(store, own, OWN)
+        store.write(announce("a/gone/3", b"%d" % number), b"%d" % number)
         _say(number)
-        store.delete("gone/")
+        store.delete("a/gone/")
 
 
 def fork(path: Path) -> None:

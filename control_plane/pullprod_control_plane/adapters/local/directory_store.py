@@ -1,4 +1,8 @@
-"""The store in a directory: each content is one file named by its SHA-256, and an index tells which keys have it."""
+"""The store in a directory: each content of an app is one file, its blob, and an index tells which keys have it.
+
+A blob is named by the content's SHA-256 and a tag of the app, the first part of its keys. So whoever knows the digest
+of a file can make it appear in that file's own app only.
+"""
 
 from __future__ import annotations
 
@@ -22,24 +26,26 @@ _MIGRATIONS = (
     (
         """CREATE TABLE objects (
             key TEXT NOT NULL PRIMARY KEY,
+            blob TEXT NOT NULL,
             sha256 TEXT NOT NULL,
             size INTEGER NOT NULL,
             content_type TEXT NOT NULL,
             cache_control TEXT NOT NULL
         ) WITHOUT ROWID""",
-        "CREATE INDEX objects_by_content ON objects (sha256)",
+        "CREATE INDEX objects_by_blob ON objects (blob)",
         "CREATE TABLE meta (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
 )
-_PLACE = "INSERT INTO objects VALUES (:key, :sha256, :size, :content_type, :cache_control) ON CONFLICT (key) DO NOTHING"
-_REPLACE = "REPLACE INTO objects VALUES (:key, :sha256, :size, :content_type, :cache_control)"
-_SERVED = "SELECT sha256, size, content_type, cache_control FROM objects WHERE key = ?"
-_ANNOUNCED = "SELECT sha256, size FROM objects WHERE key = ?"
-_REFERENCE = "SELECT 1 FROM objects WHERE sha256 = ? LIMIT 1"
-_ONLY_IN_RANGE = """SELECT sha256
-    FROM (SELECT DISTINCT sha256 FROM objects WHERE key >= CAST(:low AS TEXT) AND key < CAST(:high AS TEXT)) AS leaving
+_PLACE = """INSERT INTO objects VALUES (:key, :blob, :sha256, :size, :content_type, :cache_control)
+    ON CONFLICT (key) DO NOTHING"""
+_REPLACE = "REPLACE INTO objects VALUES (:key, :blob, :sha256, :size, :content_type, :cache_control)"
+_SERVED = "SELECT blob, sha256, size, content_type, cache_control FROM objects WHERE key = ?"
+_ANNOUNCED = "SELECT blob, size FROM objects WHERE key = ?"
+_REFERENCE = "SELECT 1 FROM objects WHERE blob = ? LIMIT 1"
+_ONLY_IN_RANGE = """SELECT blob
+    FROM (SELECT DISTINCT blob FROM objects WHERE key >= CAST(:low AS TEXT) AND key < CAST(:high AS TEXT)) AS leaving
     WHERE NOT EXISTS (
-        SELECT 1 FROM objects AS other WHERE other.sha256 = leaving.sha256
+        SELECT 1 FROM objects AS other WHERE other.blob = leaving.blob
         AND (other.key < CAST(:low AS TEXT) OR other.key >= CAST(:high AS TEXT))
     )"""
 _REMOVE_RANGE = "DELETE FROM objects WHERE key >= CAST(:low AS TEXT) AND key < CAST(:high AS TEXT)"
@@ -165,8 +171,8 @@ class DirectoryStore:
         rows = self._database.rows(_SERVED, (key,))
         if not rows:
             return None
-        sha256, size, content_type, cache_control = rows[0]
-        return ServedObject(self._blob(sha256), size, sha256, content_type, cache_control)
+        blob, sha256, size, content_type, cache_control = rows[0]
+        return ServedObject(self._path(blob), size, sha256, content_type, cache_control)
 
     def place(self, objects: Sequence[StoredObject]) -> list[Upload]:
         """Make objects present from bytes that the store already has; return leave to send the rest, each content once.
@@ -175,7 +181,6 @@ class DirectoryStore:
         """
         contents: dict[tuple[str, int], StoredObject] = {}
         for obj in objects:
-            _require_digest(obj.sha256)
             contents.setdefault(_content(obj), obj)
         with self._database.transaction() as connection:
             connection.executemany(_PLACE, [_row(obj) for obj in objects])
@@ -194,9 +199,10 @@ class DirectoryStore:
         sound: dict[str, bool] = {}
         found = []
         for obj in objects:
-            if obj.sha256 not in sound:
-                sound[obj.sha256] = self._is_sound(obj.sha256)
-            if not sound[obj.sha256] or self.missing([obj]):
+            blob = blob_of(obj)
+            if blob not in sound:
+                sound[blob] = self._is_sound(blob)
+            if not sound[blob] or self.missing([obj]):
                 found.append(obj)
         return found
 
@@ -209,34 +215,34 @@ class DirectoryStore:
         low, high = prefix_range(prefix)
         bounds = {"low": low, "high": high}
         with self._database.transaction() as connection:
-            for (sha256,) in connection.execute(_ONLY_IN_RANGE, bounds).fetchall():
-                self._unlink(sha256)
+            for (blob,) in connection.execute(_ONLY_IN_RANGE, bounds).fetchall():
+                self._unlink(blob)
             connection.execute(_REMOVE_RANGE, bounds)
 
-    def check_upload(self, sha256: str, size: str, expires: str, signature: str) -> int:
+    def check_upload(self, blob: str, size: str, expires: str, signature: str) -> int:
         """Return the size that an upload's address allows, as its four parts were received.
 
         Raises:
             UploadRefused: the address was altered, or has expired.
         """
-        expected = self._signature(sha256, size, expires)
+        expected = self._signature(blob, size, expires)
         if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             raise UploadRefused("The upload address was altered: send to exactly the URL that the upload plan gives.")
         if self._clock.now().timestamp() > int(expires):
             raise UploadRefused("The upload address has expired: ask for a new upload plan. What has arrived is kept.")
         return int(size)
 
-    def open_upload(self, sha256: str, size: int) -> Incoming:
+    def open_upload(self, blob: str, size: int) -> Incoming:
         """Begin to receive a content that `place` gave leave to send."""
-        return Incoming(self._temporary(), sha256, size, partial(self._admit_awaited, sha256))
+        return Incoming(self._temporary(), _digest_of(blob), size, partial(self._admit_awaited, blob))
 
     def _lay_out(self) -> None:
         """Create all directories, so that no upload has to make one durable; clear what crashes left."""
         self._arriving.mkdir(exist_ok=True)
         for number in range(256):
             (self._blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
-        self._blob(_NOTHING).touch()
-        for directory in (self._blob(_NOTHING).parent, self._blobs, self._blobs.parent):
+        self._path(_NOTHING).touch()
+        for directory in (self._path(_NOTHING).parent, self._blobs, self._blobs.parent):
             _sync(directory)
         oldest = self._clock.now().timestamp() - _LEFTOVER_S
         for path in self._arriving.iterdir():
@@ -250,78 +256,90 @@ class DirectoryStore:
             row = connection.execute("SELECT value FROM meta WHERE name = 'upload-secret'").fetchone()
         return bytes.fromhex(row[0])
 
-    def _signature(self, sha256: str, size: str, expires: str) -> str:
-        message = f"{sha256}\n{size}\n{expires}".encode(errors="replace")
+    def _signature(self, blob: str, size: str, expires: str) -> str:
+        message = f"{blob}\n{size}\n{expires}".encode(errors="replace")
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def _upload(self, obj: StoredObject) -> Upload:
         base = self._upload_base if isinstance(self._upload_base, str) else self._upload_base()
         size, expires = str(obj.size), str(int(self._clock.now().timestamp()) + _UPLOAD_S)
-        signature = self._signature(obj.sha256, size, expires)
+        blob = blob_of(obj)
+        signature = self._signature(blob, size, expires)
         query = urlencode({"size": size, "expires": expires, "signature": signature})
-        return Upload(obj, f"{base}/uploads/{obj.sha256}?{query}", {"Content-Type": "application/octet-stream"})
+        return Upload(obj, f"{base}/uploads/{blob}?{query}", {"Content-Type": "application/octet-stream"})
 
-    def _blob(self, sha256: str) -> Path:
-        _require_digest(sha256)
-        return self._blobs / sha256[:2] / sha256
+    def _path(self, blob: str) -> Path:
+        return self._blobs / blob[:2] / blob
 
     def _temporary(self) -> Path:
         return self._arriving / secrets.token_hex(16)
 
-    def _is_whole(self, sha256: str, size: int) -> bool:
+    def _is_whole(self, blob: str, size: int) -> bool:
         try:
-            return self._blob(sha256).stat().st_size == size
+            return self._path(blob).stat().st_size == size
         except FileNotFoundError:
             return False
 
-    def _is_sound(self, sha256: str) -> bool:
+    def _is_sound(self, blob: str) -> bool:
         digest = hashlib.sha256()
         try:
-            with self._blob(sha256).open("rb") as file:
+            with self._path(blob).open("rb") as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
         except FileNotFoundError:
             return False
-        return digest.hexdigest() == sha256
+        return digest.hexdigest() == _digest_of(blob)
 
-    def _admit_awaited(self, sha256: str, arrived: Path) -> None:
+    def _admit_awaited(self, blob: str, arrived: Path) -> None:
         """Give arrived bytes their place, unless every object that they were sent for has been deleted meanwhile."""
         with self._database.transaction() as connection:
-            if not connection.execute(_REFERENCE, (sha256,)).fetchone():
+            if not connection.execute(_REFERENCE, (blob,)).fetchone():
                 raise UploadRefused("Nothing awaits these bytes any more: publish the version again.")
-            arrived.replace(self._blob(sha256))
-        _sync(self._blob(sha256).parent)
+            arrived.replace(self._path(blob))
+        _sync(self._path(blob).parent)
 
     def _admit_as(self, obj: StoredObject, arrived: Path) -> None:
         """Give arrived bytes their place and key in one step; bytes without a key do not stay, however it ends."""
-        contents = {obj.sha256}
+        blob = blob_of(obj)
+        blobs = {blob}
         try:
             with self._database.transaction() as connection:
-                contents |= {sha256 for sha256, _ in connection.execute(_ANNOUNCED, (obj.key,))}
+                blobs |= {replaced for replaced, _ in connection.execute(_ANNOUNCED, (obj.key,))}
                 connection.execute(_REPLACE, _row(obj))
-                arrived.replace(self._blob(obj.sha256))
-                _sync(self._blob(obj.sha256).parent)
+                arrived.replace(self._path(blob))
+                _sync(self._path(blob).parent)
         finally:
             with self._database.transaction() as connection:
-                for sha256 in contents:
-                    if not connection.execute(_REFERENCE, (sha256,)).fetchone():
-                        self._unlink(sha256)
+                for name in blobs:
+                    if not connection.execute(_REFERENCE, (name,)).fetchone():
+                        self._unlink(name)
 
-    def _unlink(self, sha256: str) -> None:
+    def _unlink(self, blob: str) -> None:
         """Remove a blob; the empty one stays, so that no object without bytes ever waits for an upload."""
-        if sha256 != _NOTHING:
-            self._blob(sha256).unlink(missing_ok=True)
+        if blob != _NOTHING:
+            self._path(blob).unlink(missing_ok=True)
 
 
-def _require_digest(sha256: str) -> None:
-    """A digest is all that ever becomes part of a path, and what is no digest must not enter the index."""
-    if not _DIGEST.fullmatch(sha256):
-        raise ValueError(f"{sha256[:80]!r} is no SHA-256: 64 hex digits are.")
+def blob_of(obj: StoredObject) -> str:
+    """Return the name of an object's blob; ValueError if it announces what is no SHA-256.
+
+    All apps share the empty one. The tag is a digest too, so that nothing a user names reaches the file system.
+    """
+    if not _DIGEST.fullmatch(obj.sha256):
+        raise ValueError(f"{obj.sha256[:80]!r} is no SHA-256: 64 hex digits are.")
+    app = obj.key.partition("/")[0]
+    tag = hashlib.sha256(app.encode()).hexdigest()[:16]
+    return obj.sha256 if obj.sha256 == _NOTHING else f"{obj.sha256}.{tag}"
+
+
+def _digest_of(blob: str) -> str:
+    return blob.partition(".")[0]
 
 
 def _row(obj: StoredObject) -> dict[str, str | int]:
     return {
         "key": obj.key,
+        "blob": blob_of(obj),
         "sha256": obj.sha256,
         "size": obj.size,
         "content_type": obj.content_type,
@@ -330,7 +348,7 @@ def _row(obj: StoredObject) -> dict[str, str | int]:
 
 
 def _content(obj: StoredObject) -> tuple[str, int]:
-    return obj.sha256, obj.size
+    return blob_of(obj), obj.size
 
 
 def _mismatch(got: str, sha256: str) -> DigestMismatch:

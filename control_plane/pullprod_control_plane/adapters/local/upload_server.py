@@ -1,4 +1,4 @@
-"""Receives what upload URLs give leave to send: `PUT /uploads/{sha256}?size=…&expires=…&signature=…`."""
+"""Receives what upload URLs give leave to send: `PUT /uploads/{blob}?size=…&expires=…&signature=…`."""
 
 from __future__ import annotations
 
@@ -72,24 +72,22 @@ class UploadServer:
             await _answer(send, _OK, {})
 
     async def _receive(self, scope: Message, receive: Receive) -> None:
-        sha256, size = self._checked(scope)
-        incoming = await asyncio.to_thread(self._store.open_upload, sha256, size)
+        blob, size = self._checked(scope)
+        incoming = await asyncio.to_thread(self._store.open_upload, blob, size)
         try:
             await _take(incoming, receive)
         finally:
             incoming.abort()
 
     def _checked(self, scope: Message) -> tuple[str, int]:
-        """Return digest and size that the request may send, before a byte of its body is read."""
+        """Return blob and size that the request may send, before a byte of its body is read."""
         if not scope["path"].startswith(PREFIX):
             raise NotFound("Uploads go to the URLs that an upload plan gives.")
         if scope["method"] != "PUT":
             raise _MethodNotAllowed(f"An upload is a PUT, not a {scope['method'][:20]}.")
-        sha256 = scope["path"].removeprefix(PREFIX)
+        blob = scope["path"].removeprefix(PREFIX)
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        size = self._store.check_upload(
-            sha256, *(query.get(name, [""])[0] for name in ("size", "expires", "signature"))
-        )
+        size = self._store.check_upload(blob, *(query.get(name, [""])[0] for name in ("size", "expires", "signature")))
         length = dict(scope["headers"]).get(b"content-length")
         if length is None:
             raise _LengthRequired(f"Send the header `Content-Length: {size}`, not a chunked body.")
@@ -97,9 +95,9 @@ class UploadServer:
             raise DigestMismatch(
                 f"The body was announced with {length[:20].decode('latin-1')} bytes, and the manifest says {size}. "
                 "Build and publish again: the file changed.",
-                expected=sha256,
+                expected=blob[:64],
             )
-        return sha256, size
+        return blob, size
 
 
 async def _take(incoming: Incoming, receive: Receive) -> None:
