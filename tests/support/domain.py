@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from pullprod_control_plane.domain.apps import App
+from pullprod_control_plane.domain.functions import Function
 from pullprod_control_plane.domain.manifests import Commit, File, Manifest
 from pullprod_control_plane.domain.pointers import Pointer
 from pullprod_control_plane.domain.segments import COUNT
@@ -28,6 +29,10 @@ def version_id(name: str | int) -> str:
 
 def a_file(path: str = "index.html", body: bytes = b"hello", kind: str = "text/html") -> File:
     return File(path, len(body), hashlib.sha256(body).hexdigest(), kind)
+
+
+def a_function(name: str = "api", **facts: Any) -> Function:
+    return Function(**{"name": name, **_FUNCTION, **facts})
 
 
 def a_commit(name: str | int = "a", **facts: Any) -> Commit:
@@ -55,6 +60,13 @@ def a_move(to: str, kind: SwapKind = SwapKind.POINT, **facts: Any) -> Move:
 
 
 _COMMIT = {"branch": "main", "message": "Add a page", "author": "Ann", "committed_at": BEFORE}
+_FUNCTION = {
+    "sha256": "f" * 64,
+    "size": 1_000,
+    "handler": "app.handler",
+    "runtime": "python3.13",
+    "routes": ("/api/*",),
+}
 _VERSION = {
     "app": "shop",
     **_COMMIT,

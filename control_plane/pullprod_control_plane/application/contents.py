@@ -38,11 +38,16 @@ def files(ports: Ports, version: Version) -> tuple[File, ...]:
 
 
 def objects(version: Version, listed: Iterable[File], digests: Sequence[str] | None = None) -> list[StoredObject]:
-    """Return the objects that a version's files are stored as; only those of the segments `digests`, if given."""
+    """Return the objects that a version's files and zips are stored as, all or those of the segments `digests`."""
     names = segments.unjoin(version.segments)
     wanted = None if digests is None else frozenset(digests)
-    placed = ((file, names[segments.segment_of(file.path)]) for file in listed)
+    placed = [(file, names[segments.segment_of(file.path)]) for file in listed] + _zips(version)
     return [_object(version.app, digest, file) for file, digest in placed if wanted is None or digest in wanted]
+
+
+def _zips(version: Version) -> list[tuple[File, str]]:
+    stored = segments.of_functions(version.functions)
+    return [(segment.files[0], digest) for segment, digest in zip(stored, version.zips, strict=True)]
 
 
 def _object(app: str, digest: str, file: File) -> StoredObject:

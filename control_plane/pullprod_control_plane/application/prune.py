@@ -117,7 +117,7 @@ def _segments(ports: Ports, app: str) -> list[Item]:
 
 def _unreferenced(items: Iterable[Item], versions: Iterable[Version]) -> list[Item]:
     holders = (version for version in versions if version.state in _HOLDS_FILES)
-    used = {digest for version in holders for digest in segments.unjoin(version.segments)}
+    used = {digest for version in holders for digest in version.digests}
     return [item for item in items if item.key.sort.removeprefix(keys.SEGMENT) not in used]
 
 

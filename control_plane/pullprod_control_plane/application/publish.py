@@ -136,19 +136,21 @@ def _version(ports: Ports, app: str, by: str, manifest: Manifest, split: list[Se
         published_by=by,
         state=State.UPLOADING,
         files=len(manifest.files),
-        bytes=sum(file.size for file in manifest.files),
-        segments=segments.join([segment.digest for segment in split]),
+        bytes=sum(file.size for part in split for file in part.files),
+        segments=segments.join([segment.digest for segment in split[: segments.COUNT]]),
         digest=manifest.digest(),
         site=manifest.site,
         health=manifest.health,
         tags=commit.tags,
         dirty=commit.dirty,
+        functions=manifest.functions,
+        zips=tuple(segment.digest for segment in split[segments.COUNT :]),
     )
 
 
 def _claim_segments(ports: Ports, app: str, manifest: Manifest) -> tuple[list[Segment], list[Change]]:
     """Return the version's segments under digests that are theirs, and what must hold when the version is recorded."""
-    split = list(segments.split(manifest.files))
+    split = [*segments.split(manifest.files), *segments.of_functions(manifest.functions)]
     known = _known(ports, app, split)
     changes: list[Change] = []
     taken: set[str] = set()
@@ -177,19 +179,20 @@ def _claim(app: str, segment: Segment, item: Item | None) -> Change:
     """Pass if the segment stays as it was read; write it if it is new, or if prune had an eye on it."""
     key = keys.of_segment(app, segment.digest)
     if item is None:
-        body: dict[str, Json] = {"sha256": segment.sha256, "state": UPLOADING, **_weight(segment)}
+        body: dict[str, Json] = {"sha256": segment.sha256, "state": UPLOADING, **_facts(segment)}
         return Put(key, body, 0)
     if item.body["state"] == CONDEMNED:
         return Put(key, {**item.body, "state": item.body["before"]}, item.revision)
     return Check(key, item.revision)
 
 
-def _weight(segment: Segment) -> dict[str, int]:
-    return {"files": len(segment.files), "bytes": sum(file.size for file in segment.files)}
+def _facts(segment: Segment) -> dict[str, Json]:
+    program: dict[str, Json] = {"function": segment.function.name} if segment.function else {}
+    return {"files": len(segment.files), "bytes": sum(file.size for file in segment.files), **program}
 
 
 def _segment_items(ports: Ports, version: Version) -> Mapping[str, Item]:
-    digests = dict.fromkeys(segments.unjoin(version.segments))
+    digests = dict.fromkeys(version.digests)
     items = ports.ledger.read([keys.of_segment(version.app, digest) for digest in digests])
     return {item.key.sort.removeprefix(keys.SEGMENT): item for item in items if item}
 

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, cast
 
 from ..domain.apps import App, Retention
+from ..domain.functions import Function
 from ..domain.json import Json
 from ..domain.manifests import Site
 from ..domain.pointers import Hold, Pointer, PointerState
@@ -45,8 +46,14 @@ def version(body: Body) -> Version:
             "site": Site(**fields["site"]),
             "health": tuple(fields["health"]),
             "tags": tuple(fields["tags"]),
+            "functions": tuple(_function(listed) for listed in fields.get("functions", ())),
+            "zips": tuple(fields.get("zips", ())),
         }
     )
+
+
+def _function(fields: Mapping[str, Any]) -> Function:
+    return Function(**{**fields, "routes": tuple(fields["routes"])})
 
 
 def pointer(body: Body) -> Pointer:

@@ -8,7 +8,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from . import functions
 from .errors import InvalidRequest, PayloadTooLarge
+from .functions import Function
 from .json import Json, canonical
 
 MAX_FILES = 20_000
@@ -63,6 +65,7 @@ class Manifest:
     files: tuple[File, ...]
     site: Site = field(default_factory=Site)
     health: tuple[str, ...] = ()
+    functions: tuple[Function, ...] = ()
 
     def content(self) -> bytes:
         """Return the canonical bytes that the version's id is made of.
@@ -72,7 +75,10 @@ class Manifest:
         """
         files: list[Json] = [[f.path, f.size, f.sha256, f.type] for f in sorted(self.files, key=lambda f: f.path)]
         site: Json = {"clean_urls": self.site.clean_urls, "spa": self.site.spa}
-        return canonical({"commit": self.commit.sha, "files": files, "site": site, "health": list(self.health)})
+        listed: dict[str, Json] = {"functions": functions.content(self.functions)} if self.functions else {}
+        return canonical(
+            {"commit": self.commit.sha, "files": files, "site": site, "health": list(self.health), **listed}
+        )
 
     def digest(self) -> str:
         """Return the SHA-256 of the content, as 64 hex digits."""
@@ -90,8 +96,10 @@ def check(manifest: Manifest) -> None:
             f"{len(manifest.files):,} files are more than the {MAX_FILES:,} that a version may have.",
             limit=MAX_FILES,
         )
-    if not manifest.files:
-        raise InvalidRequest("The version has no files: publish the directory that the build wrote.", where="files")
+    if not manifest.files and not manifest.functions:
+        raise InvalidRequest(
+            "The version has no files and no functions: publish the directory that the build wrote.", where="files"
+        )
     _check_commit(manifest.commit)
     seen: set[str] = set()
     for file in manifest.files:
@@ -101,6 +109,7 @@ def check(manifest: Manifest) -> None:
         seen.add(file.path)
     _check_nesting(seen)
     _check_site(manifest)
+    functions.check(manifest.functions)
 
 
 def _check_commit(commit: Commit) -> None:

@@ -13,6 +13,7 @@ PRODUCTION = "production"
 # `{version}--{app}` and `{pointer}--{app}` are DNS labels of at most 63 characters; a version id has 21.
 MAX_APP = 30
 MAX_POINTER = 31
+MAX_FUNCTION = 20
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _VERSION_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
@@ -48,6 +49,16 @@ def check_pointer(name: str) -> str:
             f"{name[:80]!r} cannot name a pointer: use 1 to {MAX_POINTER} of a-z, 0-9 and single '-' inside, "
             "and not the form of a version id.",
             where="pointer",
+        )
+    return name
+
+
+def check_function(name: str) -> str:
+    """Return `name` if a function may bear it, else raise InvalidRequest."""
+    if not _is_slug(name, MAX_FUNCTION):
+        raise InvalidRequest(
+            f"{name[:80]!r} cannot name a function: use 1 to {MAX_FUNCTION} of a-z, 0-9 and single '-' inside.",
+            where="functions",
         )
     return name
 

@@ -1,4 +1,4 @@
-"""How a version's files fall into 64 segments, and what a segment is called."""
+"""How a version's files fall into 64 segments, its functions into one each, and what a segment is called."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .json import canonical
-
-if TYPE_CHECKING:
-    from .manifests import File
+from .functions import Function
+from .json import Json, canonical
+from .manifests import File
 
 COUNT = 64
 DIGEST_LENGTH = 8
+ZIP_TYPE = "application/zip"
 
 # https://datatracker.ietf.org/doc/html/draft-eastlake-fnv: offset basis and prime for 32 bits.
 _FNV_OFFSET = 0x811C9DC5
@@ -46,16 +45,23 @@ def cache_class(path: str, content_type: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The files of one version that share a segment number; `files` are in path order."""
+    """The files of one version that share a segment number; `files` are in path order.
+
+    The segments of `functions` come after the 64, with the zip as their only file. What a program is run with counts
+    in their digest: so a digest names a program, which is published, shared and deleted as the segment is.
+    """
 
     number: int
     files: tuple[File, ...]
     salt: int = 0
+    function: Function | None = None
 
     @property
     def sha256(self) -> str:
         """Return the SHA-256, as 64 hex digits, of the canonical list of the files."""
-        listed = [[f.path, f.sha256, f.type, cache_class(f.path, f.type)] for f in self.files]
+        listed: list[Json] = [[f.path, f.sha256, f.type, cache_class(f.path, f.type)] for f in self.files]
+        if self.function:
+            listed.append(self.function.configuration)
         return hashlib.sha256(canonical([*listed, self.salt] if self.salt else listed)).hexdigest()
 
     @property
@@ -70,6 +76,14 @@ def split(files: Iterable[File]) -> tuple[Segment, ...]:
     for file in sorted(files, key=lambda f: f.path):
         groups[segment_of(file.path)].append(file)
     return tuple(Segment(number, tuple(group)) for number, group in enumerate(groups))
+
+
+def of_functions(functions: Iterable[Function]) -> tuple[Segment, ...]:
+    """Return the segments that hold the zips of `functions`, in their order."""
+    return tuple(
+        Segment(COUNT + at, (File(function.zip, function.size, function.sha256, ZIP_TYPE),), function=function)
+        for at, function in enumerate(functions)
+    )
 
 
 def join(digests: Sequence[str]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from .errors import VersionNotReady
+from .functions import Function
 from .manifests import Site
+from .segments import unjoin
 
 
 class State(str, Enum):
@@ -25,7 +28,9 @@ class Version:
     """What is recorded of a version.
 
     Times are ISO 8601 in UTC; `segments` is the joined string of 64 digests, `digest` the SHA-256 of the
-    manifest's content; `revoked` tells who withdrew the version and why.
+    manifest's content; `revoked` tells who withdrew the version and why. `zips` are the digests of the segments
+    that hold the functions' zips, in the order of `functions`; `origins` are the hosts at which functions are
+    called, by function, once they are published.
     """
 
     id: str
@@ -48,6 +53,14 @@ class Version:
     tags: tuple[str, ...] = ()
     dirty: bool = False
     revoked: str | None = None
+    functions: tuple[Function, ...] = ()
+    zips: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Return the digests of every segment that the version is stored in, zips included."""
+        return (*unjoin(self.segments), *self.zips)
 
 
 _ADVICE = {

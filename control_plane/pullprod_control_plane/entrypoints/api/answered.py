@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .taken import FileTaken, GuardsTaken, HealthTaken, RetentionTaken, SiteTaken
+from .taken import FileTaken, FunctionTaken, GuardsTaken, HealthTaken, RetentionTaken, SiteTaken
 
 
 class Answered(BaseModel):
@@ -93,6 +93,7 @@ class Manifest(Answered):
     site: SiteTaken
     health: HealthTaken
     files: list[FileTaken]
+    functions: list[FunctionTaken]
 
 
 class Hold(Answered):

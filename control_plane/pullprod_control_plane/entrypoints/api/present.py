@@ -61,7 +61,7 @@ def version(control: ControlPlane, record: Version, shown: Mapping[str, list[str
         state=record.state.value,
         files=record.files,
         bytes=record.bytes,
-        functions=[],
+        functions=[function.name for function in record.functions],
         dirty=record.dirty,
         tags=list(record.tags),
         url=control.addresses.url(record.id, record.app),

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from re import escape
 from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ...domain import manifests
+from ...domain.functions import (
+    MAX_FUNCTIONS,
+    MAX_HANDLER,
+    MAX_ROUTE,
+    MAX_ROUTES,
+    MAX_ZIP_BYTES,
+    MEMORY_MB,
+    RUNTIMES,
+    TIMEOUT_S,
+)
+from ...domain.names import MAX_FUNCTION
 
 # References come percent-encoded in paths, since branch names have slashes.
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=800), AfterValidator(unquote)]
@@ -17,6 +29,8 @@ Text = Annotated[str, StringConstraints(max_length=1_000)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"\S")]
 Cursor = Annotated[str, StringConstraints(max_length=2_000)]
 Ref = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Route = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ROUTE)]
+Runtime = Annotated[str, StringConstraints(pattern=f"^({'|'.join(map(escape, RUNTIMES))})$")]
 
 
 class Taken(BaseModel):
@@ -32,6 +46,19 @@ class FileTaken(Taken):
     size: Annotated[int, Field(ge=0, le=manifests.MAX_FILE_BYTES)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     type: Annotated[str, StringConstraints(min_length=3, max_length=200)]
+
+
+class FunctionTaken(Taken):
+    """One function of a manifest; `sha256` and `size` in bytes are its zip's, `routes` are `/exact` or `/prefix/*`."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=MAX_FUNCTION)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=1, le=MAX_ZIP_BYTES)]
+    handler: Annotated[str, StringConstraints(min_length=1, max_length=MAX_HANDLER)]
+    runtime: Runtime
+    routes: Annotated[list[Route], Field(min_length=1, max_length=MAX_ROUTES)]
+    memory_mb: Annotated[int, Field(ge=MEMORY_MB[0], le=MEMORY_MB[-1])] = 512
+    timeout_s: Annotated[int, Field(ge=TIMEOUT_S[0], le=TIMEOUT_S[-1])] = 15
 
 
 class SiteTaken(Taken):
@@ -61,7 +88,7 @@ class ManifestTaken(Taken):
     site: SiteTaken = SiteTaken()
     health: HealthTaken = HealthTaken()
     files: list[FileTaken]
-    functions: Annotated[list[Name], Field(max_length=0)] = []
+    functions: Annotated[list[FunctionTaken], Field(max_length=MAX_FUNCTIONS)] = []
 
 
 class RetentionTaken(Taken):

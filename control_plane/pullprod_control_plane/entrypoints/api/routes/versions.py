@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
@@ -10,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from ....application import contents, diff, follow, lineages, look, publish, reading, references, revoke
 from ....domain import times
+from ....domain.functions import Function
 from ....domain.manifests import Commit, File, Manifest, Site
 from ....domain.roles import Call
 from ....domain.versions import State, Version
@@ -45,7 +47,12 @@ def _manifest(body: taken.ManifestTaken) -> Manifest:
         dirty=body.dirty,
     )
     files = tuple(File(file.path, file.size, file.sha256, file.type) for file in body.files)
-    return Manifest(commit, files, Site(body.site.clean_urls, body.site.spa), tuple(body.health.paths))
+    site = Site(body.site.clean_urls, body.site.spa)
+    return Manifest(commit, files, site, tuple(body.health.paths), tuple(_function(f) for f in body.functions))
+
+
+def _function(taken_function: taken.FunctionTaken) -> Function:
+    return Function(**{**taken_function.model_dump(), "routes": tuple(taken_function.routes)})
 
 
 @router.post(
@@ -121,6 +128,7 @@ def get_manifest(app: AppName, ref: VersionRef) -> Response[answered.Manifest]:
             site=taken.SiteTaken.model_validate({"clean_urls": version.site.clean_urls, "spa": version.site.spa}),
             health=taken.HealthTaken(paths=list(version.health)),
             files=files,
+            functions=[taken.FunctionTaken.model_validate(asdict(f), strict=False) for f in version.functions],
         )
     )
 
