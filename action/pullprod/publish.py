@@ -29,10 +29,11 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class Published:
-    """What a publish did."""
+    """What a publish did; `stayed` are the pointers that do not follow to the version, each with the reason."""
 
     version: Json
     pointer: Json | None
+    stayed: Sequence[Json]
     uploaded_files: int
     uploaded_bytes: int
 
@@ -55,7 +56,7 @@ def publish(api: Api, app: str, announced: Json, files: Sequence[PackagedFile], 
     begun = api.call("POST", f"/v1/apps/{part(app)}/versions", announced)
     version: Json = begun["version"]
     if version["state"] == "ready":
-        return Published(version, None, 0, 0)
+        return Published(version, None, begun["stayed"], 0, 0)
     meter.expect(begun["missing_files"], begun["missing_bytes"])
     uploader = Uploader(files, meter.sent)
     path = f"/v1/apps/{part(app)}/versions/{part(version['id'])}"
@@ -69,7 +70,7 @@ def publish(api: Api, app: str, announced: Json, files: Sequence[PackagedFile], 
                 raise
             page = None
             continue
-        return Published(done["version"], done["pointer"], uploader.files, uploader.bytes)
+        return Published(done["version"], done["pointer"], done["stayed"], uploader.files, uploader.bytes)
     raise AssertionError("the last round returns or raises")
 
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from pullprod_control_plane.application import holds, look
+from pullprod_control_plane.application import follow, holds, look, publish, reading, reconcile
 from pullprod_control_plane.domain.names import pointer_candidates
+from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.swaps import SwapKind
-from tests.support.tapped import once, tap
-from tests.support.world import ANN, APP, World, page
+from pullprod_control_plane.domain.versions import State, Version
+from tests.support.tapped import Killed, once, tap
+from tests.support.world import ANN, APP, BOB, World, page
 
 
 def test_a_branch_s_pointer_moves_to_each_newer_version(world: World) -> None:
@@ -162,3 +164,87 @@ def test_a_hold_that_comes_while_a_version_is_released_is_honoured(world: World)
     replace(world, ports=racing).finalize(begun.version.id)
     assert world.shown("main") == first.id
     assert world.version(begun.version.id).published_at
+
+
+ALL, NEXT_ONLY = Caller(ANN), Caller(ANN, ("next",))
+
+
+def stayed(world: World, version: Version, branch: str = "main", caller: Caller = ALL) -> dict[str, str]:
+    """Return the pointers that do not follow to a version, each with the guard that refuses."""
+    app = reading.find_app(world.ports, APP)
+    found = follow.stayed(world.ports, world.addresses, app, version, branch, caller)
+    assert all(refusal.detail for refusal in found)
+    return {refusal.pointer: refusal.guard for refusal in found}
+
+
+def test_a_pointer_does_not_follow_where_users_would_lose_commits(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.configure(follow={"production": "main"})
+    before = world.publish(page("a"), "a", ancestors="x")
+    rewritten = world.publish(page("b"), "b", ancestors="x")
+    assert rewritten.state is State.READY
+    assert (world.shown("production"), world.shown("main")) == (before.id, rewritten.id)
+    assert stayed(world, rewritten) == {"production": "lineage"}
+    assert f"production of shop does not follow to {rewritten.id}" in caplog.text
+    after = world.publish(page("c"), "c", ancestors="bxa")
+    assert world.shown("production") == after.id, "nothing is lost any more"
+
+
+def test_a_pointer_does_not_follow_to_a_version_that_is_unwell(world: World) -> None:
+    first = world.publish(page("a"), "a", health=("/style.css",))
+    second = world.publish({"index.html": b"b"}, "b", ancestors="a", health=("/style.css",))
+    assert second.state is State.READY
+    assert world.shown("main") == first.id
+    assert stayed(world, second) == {"main": "health"}
+
+
+def test_whoever_publishes_is_told_of_a_hold_and_of_nothing_that_follows_or_is_newer(world: World) -> None:
+    first, second = world.line("a", "b")
+    assert stayed(world, first) == stayed(world, second) == {}
+    holds.hold(world.ports, APP, "main", BOB, "demo", None)
+    third = world.publish(page("c"), "c", ancestors="ba")
+    assert stayed(world, third) == {"main": "hold"}
+    assert stayed(world, third, branch="other") == {}
+
+
+def test_a_token_that_is_limited_to_pointers_moves_no_other_by_a_publish(world: World) -> None:
+    world.configure(follow={"production": "main", "next": "main"})
+    version = world.publish(page("a"), "a", by=NEXT_ONLY)
+    assert version.state is State.READY
+    assert world.pointers() == {"production": None, "next": version.id}
+    assert stayed(world, version, caller=NEXT_ONLY) == {"main": "token", "production": "token"}
+
+
+def test_publishing_again_with_a_token_of_all_pointers_does_not_need_new_bytes(world: World) -> None:
+    version = world.publish(page("a"), "a", by=NEXT_ONLY)
+    world.begin(page("a"), "a")
+    assert world.shown("main") == version.id
+
+
+def test_a_limited_token_moves_no_other_pointer_by_a_branch_that_joins(world: World) -> None:
+    version = world.publish(page("a"), "a")
+    world.begin(page("a"), "a", branch="release", by=NEXT_ONLY)
+    assert world.pointers() == {"production": None, "main": version.id}
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["own branch", "branch that joined"])
+def test_whoever_finishes_the_publish_of_a_limited_token_moves_no_more_than_that_may(
+    world: World, joined: bool
+) -> None:
+    begun = world.begin(page("a"), "a", branch=None if joined else "main", by=NEXT_ONLY)
+    if joined:
+        world.begin(page("a"), "a", by=NEXT_ONLY)
+    world.send(begun, page("a"))
+
+    def kill(name: str, _args: object) -> None:
+        if name == "edge.show":
+            raise Killed
+
+    with pytest.raises(Killed):
+        world.with_ports(edge=tap(world.ports, before=kill).edge).finalize(begun.version.id, by=NEXT_ONLY)
+    reconcile.prepared(world.ports, world.addresses)
+    assert world.version(begun.version.id).state is State.READY
+    assert world.pointers() == {"production": None}
+    publish.finalize(world.ports, world.addresses, APP, begun.version.id, Caller(BOB))
+    assert world.pointers() == {"production": None}, "what is ready is not released twice"

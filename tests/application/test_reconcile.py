@@ -127,7 +127,7 @@ def test_a_branch_that_joined_a_version_gets_its_pointer_after_a_crash(world: Wo
     with pytest.raises(Killed):
         replace(world, ports=tap(world.ports, before=kill)).finalize(begun.version.id)
     assert world.shown("main") == begun.version.id
-    reconcile.decided(world.ports)
+    reconcile.prepared(world.ports, world.addresses)
     assert world.shown("release") == begun.version.id
     check_agreed(world)
 

@@ -24,7 +24,7 @@ from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import Forbidden, NothingToRollBackTo, VersionNotReady
 from pullprod_control_plane.domain.pointers import PointerState
-from pullprod_control_plane.domain.roles import Call, Role, Token, require
+from pullprod_control_plane.domain.roles import Call, Caller, Role, Token, require
 from pullprod_control_plane.domain.versions import State
 from pullprod_control_plane.ports import Put
 from tests.support.domain import NOW
@@ -53,7 +53,7 @@ def test_a_version_that_was_revoked_a_moment_ago_is_adopted_by_no_branch(world: 
     first, _ = world.line("a", "b")
     revoke.revoke(world.ports, APP, first.id, BOB, "leaks")
     with pytest.raises(VersionNotReady):
-        follow.adopt(world.ports, reading.find_app(world.ports, APP), first, "fresh", ANN)
+        follow.adopt(world.ports, world.addresses, reading.find_app(world.ports, APP), first, "fresh", Caller(ANN))
     assert world.shown("fresh") is None
 
 

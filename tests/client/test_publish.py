@@ -4,6 +4,8 @@ import json
 import secrets
 from pathlib import Path
 
+import pytest
+
 from tests.support.client import Shell, commit, git, repository, write
 from tests.support.server import Server
 
@@ -109,3 +111,21 @@ def test_from_the_first_publish_to_a_rollback_and_a_hold(shell: Shell, server: S
     kinds = [swap["generation"] for swap in shell.json("history", "production")["items"]]
     assert kinds == [3, 2, 1]
     assert "All is well" in shell.run("audit").stdout
+
+
+def test_a_pointer_that_does_not_follow_is_told_with_the_reason_and_the_publish_succeeds(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.run("app", "set", shell.environ["PULLPROD_APP"], "--from", "-", input='{"follow": {"production": "main"}}')
+    first = shell.json("publish", "dist")
+    assert first["stayed"] == []
+    write(shell.directory / "dist", {"index.html": "<h1>rewritten</h1>"})
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2030-01-01T00:00:00Z")
+    git(shell.directory, "commit", "-q", "--amend", "--allow-empty", "-m", "rewritten")
+    for _ in range(2):  # A version that is ready already is answered the same.
+        done = shell.run("publish", "dist")
+        assert "warning: production does not follow (lineage): " in done.stderr
+    told = shell.json("publish", "dist")["stayed"]
+    assert [(kept["pointer"], kept["guard"]) for kept in told] == [("production", "lineage")]
+    shown = {pointer["name"]: pointer["version"] for pointer in shell.json("pointers")["items"]}
+    assert shown["production"] == first["version"]["id"] != shown["main"]

@@ -176,7 +176,7 @@ class Plane:
         elif self.left:
             problem(409, "upload-incomplete", missing=sorted(self.left)[:20])(handler)
         else:
-            says(200, {"version": {"id": "v", "state": "ready"}, "pointer": None})(handler)
+            says(200, {"version": {"id": "v", "state": "ready"}, "pointer": None, "stayed": []})(handler)
 
     def put(self, path: str) -> int:
         if self.expired:

@@ -23,6 +23,7 @@ from pullprod_control_plane.domain.apps import App, Retention
 from pullprod_control_plane.domain.manifests import Commit, File, Manifest
 from pullprod_control_plane.domain.names import Addresses
 from pullprod_control_plane.domain.pointers import Pointer
+from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.times import stamp
 from pullprod_control_plane.domain.versions import Version
 from pullprod_control_plane.ports import Answer, Ports
@@ -85,8 +86,8 @@ class World:
     def begin(self, files: Files, commit: str, **facts: Any) -> Begun:
         """Announce a version, a second after whatever was done before."""
         self.clock.go_on(seconds=1)
-        app, by = facts.pop("app", APP), facts.pop("by", ANN)
-        return publish.begin(self.ports, app, by, self.manifest(files, commit, **facts))
+        app, by = facts.pop("app", APP), _caller(facts.pop("by", ANN))
+        return publish.begin(self.ports, self.addresses, app, by, self.manifest(files, commit, **facts))
 
     def manifest(self, files: Files, commit: str, **facts: Any) -> Manifest:
         content = {name: facts.pop(name) for name in ("site", "health") if name in facts}
@@ -111,14 +112,14 @@ class World:
                 return sent
             page = publish.uploads(self.ports, begun.version.app, begun.version.id, page.next_cursor)
 
-    def finalize(self, version: str, app: str = APP, by: str = ANN) -> Version:
-        return publish.finalize(self.ports, self.addresses, app, version, by)
+    def finalize(self, version: str, app: str = APP, by: Caller | str = ANN) -> Version:
+        return publish.finalize(self.ports, self.addresses, app, version, _caller(by))
 
     def publish(self, files: Files, commit: str, **facts: Any) -> Version:
-        app = facts.get("app", APP)
+        app, by = facts.get("app", APP), facts.get("by", ANN)
         begun = self.begin(files, commit, **facts)
         self.send(begun, files)
-        return self.finalize(begun.version.id, app)
+        return self.finalize(begun.version.id, app, by)
 
     def line(self, *commits: str, branch: str = "main") -> list[Version]:
         """Publish versions of commits that descend from one another, oldest first, one page each."""
@@ -196,6 +197,10 @@ def opened(directory: Path) -> Iterator[World]:
     finally:
         for adapter in (ledger, store, edge):
             adapter.close()
+
+
+def _caller(by: Caller | str) -> Caller:
+    return Caller(by) if isinstance(by, str) else by
 
 
 def _type(path: str) -> str:

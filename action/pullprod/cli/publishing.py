@@ -34,12 +34,14 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
         done = publish(context.api, app, manifest(context.project, commit, files), files, progress)
     if context.as_json:
         sent = {"uploaded_files": done.uploaded_files, "uploaded_bytes": done.uploaded_bytes}
-        print_json({"version": done.version, **sent, "state": done.version["state"]})
+        print_json({"version": done.version, **sent, "state": done.version["state"], "stayed": done.stayed})
         return
     version = done.version
     note(f"{version['id']}: {version['files']} files, {done.uploaded_files} sent ({done.uploaded_bytes:,} bytes)")
     if done.pointer:
         note(f"{clean(done.pointer['name'])} shows {done.pointer['version']}")
+    for kept in done.stayed:
+        warn(f"{clean(kept['pointer'])} does not follow ({kept['guard']}): {clean(kept['detail'])}")
     note(f"To show it to users: pullprod point production {version['id']} --reason …")
     result(version["url"])
 

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import cast
 
+from ..domain import guards
 from ..domain.apps import App
 from ..domain.errors import Busy
+from ..domain.guards import Outcome
+from ..domain.json import Json
 from ..domain.lineage import Order
-from ..domain.names import pointer_candidates
+from ..domain.names import Addresses, pointer_candidates
 from ..domain.pointers import Pointer
+from ..domain.roles import Caller
 from ..domain.swaps import Move, Swap, SwapKind
 from ..domain.versions import State, Version, require_ready
-from ..ports import Change, Check, Delete, Key, Lost, Ports, Put
-from . import keys, lineages, moves, reading, records
+from ..ports import Change, Check, Delete, Item, Key, Lost, Ports, Put
+from . import keys, lineages, moves, proposals, reading, records
 from .reading import Kept
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stayed:
+    """A pointer that does not follow: the guard that refuses, or `token` for the caller's limits, and why."""
+
+    pointer: str
+    guard: str
+    detail: str
 
 
 def index(version: Version, branch: str | None) -> list[Change]:
@@ -29,14 +46,14 @@ def _entry(partition: str, version: Version) -> Key:
     return Key(partition, f"{version.begun_at}#{version.id}")
 
 
-def release(ports: Ports, app: App, kept: Kept[Version], by: str) -> Version:
+def release(ports: Ports, addresses: Addresses, app: App, kept: Kept[Version], caller: Caller) -> Version:
     """Make a prepared version ready and move its branch's pointers, in one transaction; then show it.
 
     Raises:
         Lost: somebody else finished it, or moved one of the pointers, first.
     """
     ready = replace(kept.record, state=State.READY, published_at=reading.now(ports))
-    swaps, changes = _moves(ports, app, ready, ready.branch, by)
+    swaps, changes = _moves(ports, addresses, app, ready, ready.branch, caller)
     where = keys.of_version(app.name, ready.id)
     pending = keys.of_pending_version(app.name, ready.id)
     ports.ledger.commit([Put(where, records.encode(ready), kept.revision), Delete(pending, 1), *changes])
@@ -44,7 +61,7 @@ def release(ports: Ports, app: App, kept: Kept[Version], by: str) -> Version:
     return ready
 
 
-def adopt(ports: Ports, app: App, version: Version, branch: str | None, by: str) -> None:
+def adopt(ports: Ports, addresses: Addresses, app: App, version: Version, branch: str | None, caller: Caller) -> None:
     """Let another branch have a version that is ready already: list it there, and let its pointers follow.
 
     Raises:
@@ -57,7 +74,7 @@ def adopt(ports: Ports, app: App, version: Version, branch: str | None, by: str)
         require_ready(kept.record)
         entry = _entry(keys.branch(app.name, branch), version)
         listed = [] if reading.one(ports.ledger, entry) else [Put(entry, {"id": version.id}, 0)]
-        swaps, moved = _moves(ports, app, version, branch, by)
+        swaps, moved = _moves(ports, addresses, app, version, branch, caller)
         if not listed and not moved:
             return
         try:
@@ -69,7 +86,7 @@ def adopt(ports: Ports, app: App, version: Version, branch: str | None, by: str)
     raise Busy(f"The pointers of {branch} moved too often. Publish again.")
 
 
-def wait(ports: Ports, kept: Kept[Version], branch: str | None, by: str) -> None:
+def wait(ports: Ports, kept: Kept[Version], branch: str | None, caller: Caller) -> None:
     """Note that another branch published a version that is not ready yet; `settle` lets it have the version.
 
     Raises:
@@ -80,18 +97,28 @@ def wait(ports: Ports, kept: Kept[Version], branch: str | None, by: str) -> None
         return
     note = keys.of_pending_branch(version.app, version.id, branch)
     if reading.one(ports.ledger, note) is None:
-        body = {"kind": "branch", "app": version.app, "version": version.id, "branch": branch, "by": by}
+        body = {"kind": "branch", "app": version.app, "version": version.id, "branch": branch, **noted(caller)}
         ports.ledger.commit([Check(keys.of_version(version.app, version.id), kept.revision), Put(note, body, 0)])
 
 
-def settle(ports: Ports, app: App, version: Version) -> None:
+def noted(caller: Caller) -> dict[str, Json]:
+    """Return a caller as a pending note keeps it, so that whoever finishes the work moves no more than they might."""
+    return {"by": caller.principal, "pointers": list(caller.pointers)}
+
+
+def caller_of(note: Item) -> Caller:
+    """Return the caller that a pending note keeps."""
+    return Caller(str(note.body["by"]), tuple(cast("list[str]", note.body["pointers"])))
+
+
+def settle(ports: Ports, addresses: Addresses, app: App, version: Version) -> None:
     """Let the branches that waited for a version have it once it is ready, or forget them if it is gone. Repeatable."""
     if version.state in {State.UPLOADING, State.PREPARING}:
         return
     waiting = keys.of_pending_branch(app.name, version.id, "")
     for note in list(reading.everything(ports.ledger, waiting.partition, waiting.sort)):
         if version.state is State.READY:
-            adopt(ports, app, version, str(note.body["branch"]), str(note.body["by"]))
+            adopt(ports, addresses, app, version, str(note.body["branch"]), caller_of(note))
         with suppress(Lost):
             ports.ledger.commit([Delete(note.key, note.revision)])
 
@@ -102,22 +129,50 @@ def pointer_of(ports: Ports, app: App, branch: str | None) -> Pointer | None:
     return own.record if own and own.revision else None
 
 
+def stayed(
+    ports: Ports, addresses: Addresses, app: App, version: Version, branch: str | None, caller: Caller
+) -> list[Stayed]:
+    """Return the pointers that follow a branch and do not show this newer version of it, each with what refuses."""
+    found = (_refusal(ports, addresses, app, k.record, version, caller) for k in _to_move(ports, app, version, branch))
+    return [refusal for refusal in found if refusal]
+
+
 def _show(ports: Ports, swaps: list[Swap]) -> None:
     for swap in swaps:
         moves.try_to_show(ports, swap.app, swap.pointer, swap.generation)
 
 
-def _moves(ports: Ports, app: App, version: Version, branch: str | None, by: str) -> tuple[list[Swap], list[Change]]:
+def _moves(
+    ports: Ports, addresses: Addresses, app: App, version: Version, branch: str | None, caller: Caller
+) -> tuple[list[Swap], list[Change]]:
     swaps: list[Swap] = []
     changes: list[Change] = []
-    for kept in _followers(ports, app, branch) if branch else []:
-        if _should_move(ports, kept.record, version):
-            reason = f"newer version of {branch}"
-            move = Move(version.id, SwapKind.FOLLOW, by, reading.now(ports), reason)
-            swap, decided = moves.prepare(kept, move)
-            swaps.append(swap)
-            changes += decided
+    for kept in _to_move(ports, app, version, branch):
+        if refused := _refusal(ports, addresses, app, kept.record, version, caller):
+            _log.warning("%s of %s does not follow to %s: %s", kept.record.name, app.name, version.id, refused.detail)
+            continue
+        move = Move(version.id, SwapKind.FOLLOW, caller.principal, reading.now(ports), f"newer version of {branch}")
+        swap, decided = moves.prepare(kept, move)
+        swaps.append(swap)
+        changes += decided
     return swaps, changes
+
+
+def _to_move(ports: Ports, app: App, version: Version, branch: str | None) -> list[Kept[Pointer]]:
+    followers = _followers(ports, app, branch) if branch else []
+    return [kept for kept in followers if _is_news(ports, kept.record, version)]
+
+
+def _refusal(
+    ports: Ports, addresses: Addresses, app: App, pointer: Pointer, version: Version, caller: Caller
+) -> Stayed | None:
+    """Return why a pointer must not follow, by the guards that a swap would meet; nobody can force them here."""
+    if not caller.may_move(pointer.name):
+        listed = ", ".join(caller.pointers)
+        return Stayed(pointer.name, "token", f"The token of {caller.principal} may move {listed} only.")
+    proposal = proposals.propose(ports, addresses, app, pointer, version, SwapKind.FOLLOW)
+    refused = next((v for v in guards.evaluate(proposal) if v.outcome is Outcome.REFUSE), None)
+    return Stayed(pointer.name, refused.guard, refused.detail) if refused else None
 
 
 def _followers(ports: Ports, app: App, branch: str) -> list[Kept[Pointer]]:
@@ -143,12 +198,10 @@ def _own(ports: Ports, app: App, branch: str) -> Kept[Pointer]:
     return _existing(ports, app, suffixed, branch)
 
 
-def _should_move(ports: Ports, pointer: Pointer, version: Version) -> bool:
-    """A held pointer stays; an older push that finishes late never moves a pointer back."""
-    if pointer.hold and pointer.hold.active(reading.now(ports)):
-        return False
-    shown = reading.kept_version(ports, pointer.app, pointer.version) if pointer.version else None
-    return shown is None or (shown.record.id != version.id and _newer(ports, version, shown.record))
+def _is_news(ports: Ports, pointer: Pointer, version: Version) -> bool:
+    """An older push that finishes late never moves a pointer back."""
+    shown = proposals.live(ports, pointer)
+    return shown is None or (shown.id != version.id and _newer(ports, version, shown))
 
 
 def _newer(ports: Ports, version: Version, shown: Version) -> bool:

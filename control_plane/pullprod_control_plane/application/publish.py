@@ -11,6 +11,7 @@ from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotRe
 from ..domain.json import Json
 from ..domain.manifests import Manifest
 from ..domain.names import Addresses
+from ..domain.roles import Caller
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Item, Lost, Ports, Put, StoredObject, Upload
@@ -32,7 +33,7 @@ class Begun:
     missing: list[StoredObject]
 
 
-def begin(ports: Ports, app: str, by: str, manifest: Manifest) -> Begun:
+def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest: Manifest) -> Begun:
     """Record a version and return leave to upload what is missing; the same manifest again continues.
 
     Raises:
@@ -44,13 +45,13 @@ def begin(ports: Ports, app: str, by: str, manifest: Manifest) -> Begun:
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_version(ports, app, manifest.version_id())
         try:
-            version, created = _announced(ports, app, by, manifest, kept)
+            version, created = _announced(ports, app, caller.principal, manifest, kept)
             if kept and not created:
-                follow.wait(ports, kept, manifest.commit.branch, by)
+                follow.wait(ports, kept, manifest.commit.branch, caller)
         except Lost:
             continue
         if version.state is State.READY:
-            follow.adopt(ports, configured, version, manifest.commit.branch, by)
+            follow.adopt(ports, addresses, configured, version, manifest.commit.branch, caller)
             return Begun(version, created, Page([], None), [])
         wanted = _wanted(ports, version)
         return Begun(version, created, _uploads(ports, wanted, None), _once(ports.store.missing(wanted)))
@@ -65,7 +66,7 @@ def uploads(ports: Ports, app: str, version_id: str, cursor: str | None) -> Page
     return _uploads(ports, _wanted(ports, version), reading.position(cursor))
 
 
-def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, by: str) -> Version:
+def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, caller: Caller) -> Version:
     """Make a version ready once all its bytes are there, and let the pointers that follow its branch move to it.
 
     Repeating it, also after a crash at any step, continues where it stopped.
@@ -79,13 +80,13 @@ def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, by: 
         kept = reading.find_version(ports, app, version_id)
         try:
             if kept.record.state is State.UPLOADING:
-                _prepare(ports, kept)
+                _prepare(ports, kept, caller)
             elif kept.record.state is State.PREPARING:
                 _check_address(ports, addresses, kept.record)
-                follow.release(ports, configured, kept, by)
+                follow.release(ports, addresses, configured, kept, caller)
             else:
                 require_ready(kept.record)
-                follow.settle(ports, configured, kept.record)
+                follow.settle(ports, addresses, configured, kept.record)
                 return kept.record
         except Lost:
             continue
@@ -228,7 +229,7 @@ def _once(objects: list[StoredObject]) -> list[StoredObject]:
     return list({obj.sha256: obj for obj in objects}.values())
 
 
-def _prepare(ports: Ports, kept: Kept[Version]) -> None:
+def _prepare(ports: Ports, kept: Kept[Version], caller: Caller) -> None:
     """Verify that every byte is there, then say so: of the version, and of each segment that it completes."""
     version = kept.record
     missing = ports.store.missing(_wanted(ports, version))
@@ -247,7 +248,7 @@ def _prepare(ports: Ports, kept: Kept[Version]) -> None:
         if item.body["state"] != COMPLETE
     ]
     preparing = records.encode(replace(version, state=State.PREPARING))
-    note = {"kind": "version", "app": version.app, "version": version.id}
+    note = {"kind": "version", "app": version.app, "version": version.id, **follow.noted(caller)}
     ports.ledger.commit(
         [
             Put(keys.of_version(version.app, version.id), preparing, kept.revision),

@@ -10,7 +10,6 @@ from ..ports import Item, Ports
 from . import apps, drift, follow, keys, moves, publish, reading
 
 _log = logging.getLogger(__name__)
-_PRINCIPAL = "system:reconciler"
 
 
 def decided(ports: Ports) -> None:
@@ -20,24 +19,25 @@ def decided(ports: Ports) -> None:
             moves.show(ports, str(item.body["app"]), str(item.body["pointer"]), int(str(item.body["generation"])))
         elif item.body["kind"] == "hosts":
             apps.settle(ports, str(item.body["app"]))
-        elif item.body["kind"] == "branch":
-            _settle_branches(ports, str(item.body["app"]), str(item.body["version"]))
-
-
-def _settle_branches(ports: Ports, app: str, version: str) -> None:
-    follow.settle(ports, reading.find_app(ports, app), reading.find_version(ports, app, version).record)
 
 
 def prepared(ports: Ports, addresses: Addresses) -> None:
-    """Make ready the versions whose bytes had all been verified. Asks their addresses, so the edge must be up."""
+    """Make ready the versions whose bytes had all been verified, and let branches have those that they wait for.
+
+    Asks their addresses, so the edge must be up.
+    """
     for item in list(reading.everything(ports.ledger, keys.PENDING)):
         if item.body["kind"] == "version":
             _finalize(ports, addresses, item)
+        elif item.body["kind"] == "branch":
+            app, version = str(item.body["app"]), str(item.body["version"])
+            kept = reading.find_version(ports, app, version)
+            follow.settle(ports, addresses, reading.find_app(ports, app), kept.record)
 
 
 def _finalize(ports: Ports, addresses: Addresses, item: Item) -> None:
     try:
-        publish.finalize(ports, addresses, str(item.body["app"]), str(item.body["version"]), _PRINCIPAL)
+        publish.finalize(ports, addresses, str(item.body["app"]), str(item.body["version"]), follow.caller_of(item))
     except PullprodError as later:
         _log.warning("%s is not ready yet: %s", item.body["version"], later)
 

@@ -14,7 +14,7 @@ from ..domain.pointers import Hold, Pointer
 from ..domain.swaps import Move, Swap, SwapKind
 from ..domain.versions import State, Version
 from ..ports import Change, Check, Lost, Ports
-from . import diff, health, keys, lineages, moves, reading, receipts, records, references
+from . import diff, keys, moves, proposals, reading, receipts, records, references
 from .diff import Files
 from .reading import Kept
 from .receipts import Receipt
@@ -62,8 +62,8 @@ def plan(ports: Ports, addresses: Addresses, app: str, pointer: str, reference: 
     configured = reading.find_app(ports, app)
     version = references.resolve(ports, app, reference)
     kept = _pointer(ports, configured, pointer)
-    proposal = _propose(ports, addresses, configured, kept.record, version, SwapKind.POINT)
-    live = _live(ports, kept.record)
+    proposal = proposals.propose(ports, addresses, configured, kept.record, version, SwapKind.POINT)
+    live = proposals.live(ports, kept.record)
     return Plan(proposal, guards.evaluate(proposal), diff.files(ports, live, version))
 
 
@@ -98,7 +98,7 @@ def _swap(ports: Ports, addresses: Addresses, order: Order, kind: SwapKind, refe
         kept = _pointer(ports, app, order.pointer)
         pointers.require_generation(kept.record, order.expected)
         version = _version(ports, kept.record, reference)
-        proposal = _propose(ports, addresses, app, kept.record, version.record, kind)
+        proposal = proposals.propose(ports, addresses, app, kept.record, version.record, kind)
         forced = guards.enforce(proposal, order.force)
         move = Move(version.record.id, kind, order.by, proposal.now, order.reason, forced)
         swap, changes = moves.prepare(_held_after(kept, move), move)
@@ -155,25 +155,6 @@ def _previous(ports: Ports, pointer: Pointer) -> Kept[Version]:
         if kept and kept.record.state is State.READY and name != pointer.version:
             return kept
     return reading.find_version(ports, pointer.app, pointers.require_previous(replace(pointer, trail=())))
-
-
-def _live(ports: Ports, pointer: Pointer) -> Version | None:
-    kept = reading.kept_version(ports, pointer.app, pointer.version) if pointer.version else None
-    return kept.record if kept else None
-
-
-def _propose(
-    ports: Ports, addresses: Addresses, app: App, pointer: Pointer, version: Version, kind: SwapKind
-) -> Proposal:
-    return Proposal(
-        app=app,
-        pointer=pointer,
-        version=version,
-        commits=lineages.compare(ports, _live(ports, pointer), version),
-        kind=kind,
-        now=reading.now(ports),
-        unhealthy=health.complaint(ports, addresses, version),
-    )
 
 
 def _held_after(kept: Kept[Pointer], move: Move) -> Kept[Pointer]:

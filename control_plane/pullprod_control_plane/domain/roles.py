@@ -65,6 +65,23 @@ class Token:
         """Return the name under which what the token does is recorded."""
         return f"token:{self.name}"
 
+    @property
+    def caller(self) -> Caller:
+        """Return who acts by this token."""
+        return Caller(self.principal, self.pointers)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who does something, and which pointers that may move; empty `pointers` mean all of them."""
+
+    principal: str
+    pointers: tuple[str, ...] = ()
+
+    def may_move(self, pointer: str) -> bool:
+        """Tell whether what the caller does may move this pointer."""
+        return not self.pointers or pointer in self.pointers
+
 
 def require(token: Token, call: Call, app: str | None = None, pointer: str | None = None) -> None:
     """Raise Forbidden unless `token` covers `call` on this app and pointer; None means that none is concerned.

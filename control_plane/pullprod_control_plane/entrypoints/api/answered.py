@@ -76,13 +76,22 @@ class Uploads(Answered):
     next_cursor: str | None
 
 
+class Stayed(Answered):
+    """A pointer that does not follow its branch: the guard that refuses (`token`: the caller's limits), and why."""
+
+    pointer: str
+    guard: str
+    detail: str
+
+
 class Begun(Answered):
-    """An announced version, and what is missing of it."""
+    """An announced version, and what is missing of it; `stayed` are pointers that do not follow to it."""
 
     version: Version
     uploads: Uploads
     missing_files: int
     missing_bytes: int
+    stayed: list[Stayed]
 
 
 class Manifest(Answered):
@@ -146,10 +155,11 @@ class Swapped(Answered):
 
 
 class Finalized(Answered):
-    """A version that is ready, and its branch's pointer if there is one."""
+    """A version that is ready, its branch's pointer if there is one, and the pointers that do not follow to it."""
 
     version: Version
     pointer: Pointer | None
+    stayed: list[Stayed]
 
 
 class CommitLine(Answered):

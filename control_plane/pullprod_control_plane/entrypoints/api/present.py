@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...application import look, reading, references
 from ...application.diff import Files
+from ...application.follow import Stayed
 from ...application.publish import Begun
 from ...application.reading import Page
 from ...application.swap import Done, Plan
@@ -138,13 +139,19 @@ def _upload(upload: Upload) -> answered.UploadUrl:
     )
 
 
-def begun(control: ControlPlane, record: Begun) -> answered.Begun:
+def stayed(records: Sequence[Stayed]) -> list[answered.Stayed]:
+    """Return the pointers that did not follow."""
+    return [answered.Stayed(pointer=r.pointer, guard=r.guard, detail=r.detail) for r in records]
+
+
+def begun(control: ControlPlane, record: Begun, not_followed: Sequence[Stayed]) -> answered.Begun:
     """Return an announced version."""
     return answered.Begun(
         version=version(control, record.version),
         uploads=uploads(record.uploads),
         missing_files=len(record.missing),
         missing_bytes=sum(obj.size for obj in record.missing),
+        stayed=stayed(not_followed),
     )
 
 

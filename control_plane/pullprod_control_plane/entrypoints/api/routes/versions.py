@@ -10,10 +10,11 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from ....application import contents, diff, follow, lineages, look, publish, reading, references, revoke
+from ....application.follow import Stayed
 from ....domain import times
 from ....domain.functions import Function
 from ....domain.manifests import Commit, File, Manifest, Site
-from ....domain.roles import Call
+from ....domain.roles import Call, Token
 from ....domain.versions import State, Version
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
@@ -30,9 +31,18 @@ def begin(app: AppName, body: Annotated[taken.ManifestTaken, Body()]) -> Respons
     """Announce a version; the answer tells what to upload. The same manifest again continues where it stopped."""
     token = access.require(router, Call.PUBLISH, app)
     access.once(router, token)
-    begun = publish.begin(access.control(router).ports, app, token.principal, _manifest(body))
-    answer = present.begun(access.control(router), begun)
+    control = access.control(router)
+    begun = publish.begin(control.ports, control.addresses, app, token.caller, _manifest(body))
+    answer = present.begun(control, begun, _stayed(begun.version, body.branch, token))
     return created(answer) if begun.created else ok(answer)
+
+
+def _stayed(version: Version, branch: str | None, token: Token) -> list[Stayed]:
+    if version.state is not State.READY:
+        return []
+    control = access.control(router)
+    app = reading.find_app(control.ports, version.app)
+    return follow.stayed(control.ports, control.addresses, app, version, branch, token.caller)
 
 
 def _manifest(body: taken.ManifestTaken) -> Manifest:
@@ -76,10 +86,11 @@ def finalize(
     del body  # It only has to be empty.
     token = access.require(router, Call.PUBLISH, app)
     control = access.control(router)
-    ready = publish.finalize(control.ports, control.addresses, app, version, token.principal)
+    ready = publish.finalize(control.ports, control.addresses, app, version, token.caller)
     pointer = follow.pointer_of(control.ports, reading.find_app(control.ports, app), ready.branch)
     shown = present.pointer(control, pointer) if pointer else None
-    return ok(answered.Finalized(version=present.version(control, ready), pointer=shown))
+    stayed = present.stayed(_stayed(ready, ready.branch, token))
+    return ok(answered.Finalized(version=present.version(control, ready), pointer=shown, stayed=stayed))
 
 
 @router.get("/v1/apps/<app>/versions", tags=["versions"], operation_id="listVersions", responses=READS)
