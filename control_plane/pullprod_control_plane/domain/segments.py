@@ -22,7 +22,8 @@ _FNV_PRIME = 0x01000193
 
 IMMUTABLE = "immutable"
 REVALIDATE = "revalidate"
-_FINGERPRINT = re.compile(r"[.\-_]([0-9a-f]{8,64}|(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Za-z])[A-Za-z0-9_-]{8})\.")
+_MAY_BE_FINGERPRINT = re.compile(r"[.\-_]([0-9a-f]{8,64}|[A-Za-z0-9_-]{8})(?=\.)")
+_TURN = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 
 def segment_of(path: str) -> int:
@@ -38,9 +39,17 @@ def cache_class(path: str, content_type: str) -> str:
 
     Pages are never immutable, whatever their name: a document must follow its pointer.
     """
-    name = path.rpartition("/")[2]
     page = content_type.startswith("text/html")
-    return IMMUTABLE if not page and _FINGERPRINT.search(name) else REVALIDATE
+    return IMMUTABLE if not page and _is_fingerprinted(path.rpartition("/")[2]) else REVALIDATE
+
+
+def _is_fingerprinted(name: str) -> bool:
+    """A digest goes from letters to digits and back; dates, numbers and words with a number (IMG_1234) do not.
+
+    In doubt a name is none: a fingerprint that is missed costs a question, a name that is taken for one is never
+    asked for again.
+    """
+    return any(len(_TURN.findall(part)) > 1 for part in _MAY_BE_FINGERPRINT.findall(name))
 
 
 @dataclass(frozen=True, slots=True)
