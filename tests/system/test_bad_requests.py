@@ -163,10 +163,40 @@ def test_a_body_that_cannot_be_meant_is_refused(api: Api, shop: str, body: bytes
     refused(call(api, shop, "PUT", "/pointers/production", data=body), 422, "invalid-request")
 
 
-@pytest.mark.parametrize("kind", ["text/xml", "multipart/form-data; boundary=x", "application/octet-stream", ";;", "a"])
-def test_a_body_of_another_type_is_refused_or_taken_for_the_json_that_it_is(api: Api, shop: str, kind: str) -> None:
-    bad = call(api, shop, "PUT", "/pointers/production", data=b"<version/>", headers={"Content-Type": kind})
-    refused(bad, 422, "invalid-request")
+TYPES = [
+    "text/xml",
+    "multipart/form-data",
+    "multipart/form-data; boundary=",
+    "Multipart/Form-Data; boundary=x",
+    "multipart/mixed; boundary*=utf-8''x",
+    "application/octet-stream",
+    "application/json-seq",
+    "application/json, text/xml",
+    "a",
+    "\u00e9",
+]
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=ascii)
+@pytest.mark.parametrize("body", [b"<version/>", json.dumps(POINT).encode()], ids=["not JSON", "JSON"])
+def test_a_body_that_is_not_said_to_be_json_is_refused(api: Api, shop: str, body: bytes, kind: str) -> None:
+    answer = call(api, shop, "PUT", "/pointers/production", data=body, headers={"Content-Type": kind.encode()})
+    assert "JSON" in refused(answer, 422, "invalid-request")["detail"]
+
+
+@pytest.mark.parametrize("kind", ["", ";;", "application/x-www-form-urlencoded", "APPLICATION/JSON ; charset=utf-8"])
+def test_a_call_without_a_body_may_be_labelled_as_it_likes(api: Api, shop: str, kind: str) -> None:
+    answer = call(api, shop, "GET", "/pointers/production", headers={"Content-Type": kind or "text/xml"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1", "nothing", "utf-8;;", '"', "\x7f"])
+def test_a_charset_changes_nothing_a_body_is_utf_8(api: Api, shop: str, charset: str) -> None:
+    headers = {"Content-Type": f"Application/JSON; charset={charset}"}
+    plan = call(api, shop, "POST", "/pointers/production/plan", data=b'{"version": "branch:main"}', headers=headers)
+    assert plan.status_code == 200
+    other = '{"version": "branch:\u00e9"}'.encode("utf-16")
+    refused(call(api, shop, "POST", "/pointers/production/plan", data=other, headers=headers), 422, "invalid-request")
 
 
 def test_curl_needs_no_content_type(api: Api, shop: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import HttpResolverLocal
 
-from ..api import problems
+from ..api import bodies, problems
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -18,7 +18,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 6 * 1024 * 1024  # What a Lambda takes; a client that works here works there.
 _WORKERS = 16
-_FORM = "application/x-www-form-urlencoded"
 
 
 class TooLarge(Exception):
@@ -44,12 +43,13 @@ class ApiServer:
             await _refuse(send, "invalid-request", "Address, headers and body are text in UTF-8.")
             return
         loop = asyncio.get_running_loop()
-        for message in await loop.run_in_executor(self._threads, self._call, cleaned, body):
+        kind = _content_type(scope)
+        for message in await loop.run_in_executor(self._threads, self._call, cleaned, body, kind):
             await send(message)
 
-    def _call(self, scope: Scope, body: bytes) -> list[MutableMapping[str, Any]]:
-        if not _readable(body):
-            return _refusal("invalid-request", "The body nests too deeply, or has a number of thousands of digits.")
+    def _call(self, scope: Scope, body: bytes, content_type: str) -> list[MutableMapping[str, Any]]:
+        if detail := bodies.complaint(body, content_type):
+            return _refusal("invalid-request", detail)
         messages: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -75,36 +75,20 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _readable(body: bytes) -> bool:
-    """Tell whether JSON can be read from the body, or the resolver will say where it stops being JSON.
-
-    What Python's parser gives up on is the caller's fault, and the resolver would take it for its own.
-    """
-    try:
-        json.loads(body)
-    except json.JSONDecodeError:
-        return True
-    except (RecursionError, ValueError):
-        return False
-    return True
-
-
 def _cleaned(scope: Scope, body: bytes) -> Scope | None:
-    """Return the scope with its path still encoded, so that `%2F` in a reference stays one; None if it is no text.
-
-    curl labels what `-d` sends as a form. A body that is JSON is taken for what it is.
-    """
+    """Return the scope with its path still encoded, so that `%2F` in a reference stays one; None if it is no text."""
     try:
         body.decode()
         scope["query_string"].decode("ascii")
-        headers = [(name, value.decode().encode()) for name, value in scope["headers"]]
+        headers = [(name, value.decode().encode()) for name, value in scope["headers"] if name != b"content-type"]
         path = scope["raw_path"].decode("ascii")
     except UnicodeDecodeError:
         return None
-    kept = [(n, v) for n, v in headers if not (n == b"content-type" and v.decode().startswith(_FORM))]
-    if len(kept) < len(headers) or not any(name == b"content-type" for name, _ in kept):
-        kept.append((b"content-type", b"application/json"))
-    return {**scope, "path": path, "headers": kept}
+    return {**scope, "path": path, "headers": [*headers, (b"content-type", bodies.JSON_TYPE.encode())]}
+
+
+def _content_type(scope: Scope) -> str:
+    return b", ".join(value for name, value in scope["headers"] if name == b"content-type").decode("latin-1")
 
 
 async def _refuse(send: Send, code: str, detail: str) -> None:
