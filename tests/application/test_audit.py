@@ -124,7 +124,7 @@ def test_an_audit_changes_nothing(world: World, versions: list[Version]) -> None
     world.edge.remove([f"production--{APP}"])
     audit.audit(world.ports, APP)
     assert world.route(f"production--{APP}") is None
-    assert len(list(drift.find(world.ports, drift.expected(world.ports, APP)))) == 1
+    assert len(list(drift.find(world.ports, drift.of_pointers(world.ports, APP)))) == 1
     assert contents.files(world.ports, versions[0])
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pullprod_control_plane.application import follow, holds, look, publish, reading, reconcile
+from pullprod_control_plane.application import follow, holds, look, publish, reading
 from pullprod_control_plane.domain.names import pointer_candidates
 from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.swaps import SwapKind
@@ -243,7 +243,7 @@ def test_whoever_finishes_the_publish_of_a_limited_token_moves_no_more_than_that
 
     with pytest.raises(Killed):
         world.with_ports(edge=tap(world.ports, before=kill).edge).finalize(begun.version.id, by=NEXT_ONLY)
-    reconcile.prepared(world.ports, world.addresses)
+    world.reconcile()
     assert world.version(begun.version.id).state is State.READY
     assert world.pointers() == {"production": None}
     publish.finalize(world.ports, world.addresses, APP, begun.version.id, Caller(BOB))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.application import keys, prune, reading, reconcile, states
+from pullprod_control_plane.application import keys, prune, reading, states
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import VersionNotReady
 from pullprod_control_plane.domain.versions import State
@@ -178,5 +178,5 @@ def test_a_version_that_is_published_again_while_a_slower_prune_ends_keeps_its_m
                 world.publish(OLD, "a", branch=None)
 
             prune.run(tap(world.ports, before=at_step(number, prune_and_publish)), APP)
-            reconcile.routes(world.ports)
+            world.reconcile()
             assert world.content(world.version(scene.old)) == OLD, f"before call {number}"

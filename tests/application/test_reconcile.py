@@ -24,8 +24,7 @@ def kill_at_edge(name: str, _args: object) -> None:
 def recover(world: World) -> None:
     """Do what a process does when it starts."""
     reconcile.decided(world.ports)
-    reconcile.prepared(world.ports, world.addresses)
-    reconcile.routes(world.ports)
+    world.reconcile()
 
 
 def check_agreed(world: World) -> None:
@@ -109,7 +108,7 @@ def test_a_version_whose_bytes_were_verified_becomes_ready_after_a_crash(world: 
         replace(world, ports=tap(world.ports, before=kill_at_edge)).finalize(begun.version.id)
     reconcile.decided(world.ports)
     assert world.version(begun.version.id).state is State.PREPARING
-    reconcile.prepared(world.ports, world.addresses)
+    world.reconcile()
     assert world.version(begun.version.id).state is State.READY
     assert world.shown("main") == begun.version.id
     check_agreed(world)
@@ -127,7 +126,7 @@ def test_a_branch_that_joined_a_version_gets_its_pointer_after_a_crash(world: Wo
     with pytest.raises(Killed):
         replace(world, ports=tap(world.ports, before=kill)).finalize(begun.version.id)
     assert world.shown("main") == begun.version.id
-    reconcile.prepared(world.ports, world.addresses)
+    world.reconcile()
     assert world.shown("release") == begun.version.id
     check_agreed(world)
 
@@ -139,8 +138,8 @@ def test_drift_is_repaired_and_counted(world: World) -> None:
     world.edge.remove(["www.example.com", f"{first.id}--{APP}"])
     with world.edge._database.transaction() as connection:
         connection.execute("UPDATE routes SET record = '{}' WHERE key = 'main--shop'")
-    assert reconcile.routes(world.ports) == 3
-    assert reconcile.routes(world.ports) == 0
+    assert world.reconcile().repaired == 3
+    assert world.reconcile().repaired == 0
     assert world.shown("main") == second.id
     check_agreed(world)
 
@@ -149,7 +148,7 @@ def test_every_app_is_repaired(world: World) -> None:
     world.configure("blog")
     version = world.publish(page("a"), "a", app="blog")
     world.edge.remove([f"{version.id}--blog", "main--blog"])
-    assert reconcile.routes(world.ports) == 2
+    assert world.reconcile().repaired == 2
 
 
 def test_a_version_whose_address_does_not_answer_waits_for_the_next_round(world: World) -> None:
@@ -157,8 +156,8 @@ def test_a_version_whose_address_does_not_answer_waits_for_the_next_round(world:
     world.send(begun, page("a"))
     with pytest.raises(Killed):
         replace(world, ports=tap(world.ports, before=kill_at_edge)).finalize(begun.version.id)
-    deaf = replace(world.ports, probe=_Deaf())
-    reconcile.prepared(deaf, world.addresses)
+    report = world.with_ports(probe=_Deaf()).reconcile()
+    assert report.failed == [f"version#{APP}#{begun.version.id}"]
     assert world.version(begun.version.id).state is State.PREPARING
     recover(world)
     assert world.version(begun.version.id).state is State.READY

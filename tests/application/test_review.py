@@ -10,12 +10,12 @@ import pytest
 from pullprod_control_plane.application import (
     apps,
     audit,
-    drift,
     follow,
     keys,
     moves,
     prune,
     reading,
+    reconcile,
     records,
     revoke,
     states,
@@ -184,7 +184,7 @@ def test_a_repair_that_is_slower_than_a_prune_gives_no_address_back(world: World
     world.edge.remove([f"{old.id}--{APP}"])
     world.clock.go_on(days=30)
     pruned = once(lambda name, _: name == "edge.show", lambda: prune.run(world.ports, APP))
-    drift.repair(tap(world.ports, before=pruned), APP)
+    reconcile.one_round(tap(world.ports, before=pruned), world.addresses)
     assert world.version(old.id).state is State.RETIRED
     assert world.route(f"{old.id}--{APP}") is None
 
@@ -195,7 +195,7 @@ def test_a_repair_that_is_slower_than_a_configuration_gives_no_host_back(world: 
     world.configure(hosts={"production": (WWW,)})
     world.edge.remove([WWW])
     change = once(lambda name, _: name == "edge.show", lambda: world.configure(hosts={}))
-    drift.repair(tap(world.ports, before=change), APP)
+    reconcile.one_round(tap(world.ports, before=change), world.addresses)
     assert world.route(WWW) is None
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pullprod_control_plane.application import keys, reading, reconcile, revoke
+from pullprod_control_plane.application import keys, reading, revoke
 from pullprod_control_plane.domain.errors import GuardRefused, InvalidRequest, NotFound, VersionNotReady
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Answer
@@ -108,7 +108,7 @@ def test_a_version_that_is_being_prepared_is_forgotten_by_the_reconciler(world: 
         replace(world, ports=tap(world.ports, before=_no_edge)).finalize(begun.version.id)
     assert world.version(begun.version.id).state is State.PREPARING
     withdraw(world, begun.version)
-    reconcile.prepared(world.ports, world.addresses)
+    world.reconcile()
     assert world.version(begun.version.id).state is State.REVOKED
     assert list(reading.everything(world.ledger, keys.PENDING)) == []
 

@@ -14,7 +14,7 @@ from typing import Any
 from pullprod_control_plane.adapters.local.directory_store import DirectoryStore, blob_of
 from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
 from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
-from pullprod_control_plane.application import apps, audit, contents, publish, reading, swap
+from pullprod_control_plane.application import apps, audit, contents, publish, reading, reconcile, swap
 from pullprod_control_plane.application.publish import Begun
 from pullprod_control_plane.application.receipts import Receipt
 from pullprod_control_plane.application.swap import Done, Order
@@ -138,6 +138,11 @@ class World:
 
     def order(self, pointer: str, **facts: Any) -> Order:
         return Order(**{"app": APP, "pointer": pointer, "by": ANN, "reason": "launch", **facts})
+
+    def reconcile(self) -> reconcile.Report:
+        """Do one round of the reconciler, a minute after whatever was done before."""
+        self.clock.go_on(minutes=1)
+        return reconcile.one_round(self.ports, self.addresses)
 
     def pointer(self, name: str, app: str = APP) -> Pointer:
         return reading.find_pointer(self.ports, app, name).record

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from ..domain import apps
-from ..domain.apps import App, Retention
+from ..domain.apps import App, DriftSetting, Retention
 from ..domain.errors import Busy, NameTaken, PayloadTooLarge
 from ..domain.json import Json
 from ..domain.names import PRODUCTION, check_app
@@ -31,6 +31,7 @@ class Wanted:
     main: str
     lineage: Mapping[str, str]
     retention: Retention
+    drift: DriftSetting = "repair"
 
 
 def listed(ports: Ports, limit: int, cursor: str | None) -> Page[App]:
@@ -67,7 +68,8 @@ def _commit(ports: Ports, name: str, wanted: Wanted) -> tuple[App, bool]:
     changes: list[Change] = [Put(keys.of_app(name), records.encode(app), item.revision if item else 0)]
     changes += _claims(ports, app) + _pointers(ports, before, app)
     note = reading.one(ports.ledger, keys.of_pending_hosts(name))
-    body: dict[str, Json] = {"kind": "hosts", "app": name, "leaving": _leaving(before, app, note)}
+    leaving = _leaving(before, app, note)
+    body: dict[str, Json] = {"kind": "hosts", "app": name, "leaving": leaving, "at": reading.now(ports)}
     ports.ledger.commit([*changes, Put(keys.of_pending_hosts(name), body, note.revision if note else 0)])
     return app, item is None
 
@@ -83,6 +85,7 @@ def _app(ports: Ports, name: str, before: App | None, wanted: Wanted) -> App:
         main=wanted.main,
         lineage=dict(wanted.lineage),
         retention=wanted.retention,
+        drift=wanted.drift,
     )
 
 

@@ -10,18 +10,10 @@ from ..domain.errors import NotFound
 from ..domain.pointers import Pointer
 from ..domain.versions import State, Version
 from ..ports import Ports
-from . import contents, drift, keys, lineages, reading, records, references
+from . import contents, drift, findings, keys, lineages, notes, reading, records, references
+from .findings import Finding
 
 _LOOKS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be: a stable code, what it concerns, and what was found."""
-
-    code: str
-    subject: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +59,7 @@ def _look(ports: Ports, name: str) -> Report:
         _check_chain(ports, pointer, report)
         _check_shown(ports, pointer, report)
     _check_routes(ports, name, report)
+    _check_notes(ports, name, report)
     report.live_not_on_main += _unmerged(ports, app)
     return report
 
@@ -105,11 +98,15 @@ def _check_shown(ports: Ports, pointer: Pointer, report: Report) -> None:
 
 
 def _check_routes(ports: Ports, app: str, report: Report) -> None:
-    listed = drift.expected(ports, app)
-    report.checked["routes"] += len(listed)
-    for drifted in drift.find(ports, listed):
-        found = "nothing" if drifted.found is None else drifted.found[:200]
-        report.findings.append(Finding("route-differs", drifted.expected.key, f"The edge shows {found}."))
+    expected = drift.of_pointers(ports, app) + drift.of_versions(ports, app)
+    report.checked["routes"] += len(expected)
+    report.findings += [findings.of_route(drifted) for drifted in drift.find(ports, expected)]
+
+
+def _check_notes(ports: Ports, app: str, report: Report) -> None:
+    for setback in notes.of_app(ports, app):
+        detail = f"Tried {setback.tries} time(s), next after {setback.rests_until}: {setback.why}"
+        report.findings.append(Finding("unfinished", setback.note, detail))
 
 
 def _unmerged(ports: Ports, app: App) -> list[Unmerged]:

@@ -1,66 +1,102 @@
-"""What the edge should show by the ledger, and where it shows something else."""
+"""What the edge should show by the ledger, where it shows something else, and setting that right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..domain import routes
-from ..domain.pointers import PointerState
+from ..domain.pointers import Pointer, PointerState
 from ..domain.routes import Route
-from ..domain.versions import State
+from ..domain.versions import State, Version
 from ..ports import Ports
-from . import reading, routing
+from . import keys, reading, records, routing
 
 _AT_ONCE = 500
 _ROUTED = frozenset({State.READY, State.REVOKED})
+Expected = tuple[str, Route]  # The app, and a route of its.
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A route that is not as the ledger says; `found` is the record that stands there, None for none."""
+    """A route of an app that is not as the ledger says; `found` is the record that stands there, None for none."""
 
-    expected: Route
+    app: str
+    route: Route
     found: str | None
 
 
-def expected(ports: Ports, app: str) -> list[Route]:
-    """Return the routes of an app's pointers and versions, as the ledger says they should be."""
-    pointers = reading.pointers(ports, app)  # First, so that every version that they show is among those read next.
-    versions = {version.id: version for version in reading.versions(ports, app)}
-    listed = [routes.for_version(version) for version in versions.values() if version.state in _ROUTED]
-    for pointer in pointers:
-        # What is being applied right now may stand there or not: it is no drift yet.
-        if pointer.version and pointer.state is PointerState.APPLIED:
-            listed += routes.for_pointer(pointer, versions[pointer.version])
-    return listed
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some versions' routes, and the position after the last of them; None when the next slice begins anew."""
+
+    expected: list[Expected]
+    position: list[str] | None
 
 
-def find(ports: Ports, listed: list[Route]) -> Iterator[Drift]:
+def of_pointers(ports: Ports, app: str) -> list[Expected]:
+    """Return the routes of an app's pointers. What is being applied right now may stand there or not: no drift yet."""
+    applied = [p for p in reading.pointers(ports, app) if p.version and p.state is PointerState.APPLIED]
+    shown = _versions_shown(ports, app, applied)
+    return [(app, route) for p in applied if p.version in shown for route in routes.for_pointer(p, shown[p.version])]
+
+
+def _versions_shown(ports: Ports, app: str, pointers: Iterable[Pointer]) -> dict[str | None, Version]:
+    names = sorted({pointer.version for pointer in pointers if pointer.version})
+    items = ports.ledger.read([keys.of_version(app, name) for name in names])
+    return {name: records.version(item.body) for name, item in zip(names, items, strict=True) if item}
+
+
+def of_versions(ports: Ports, app: str) -> list[Expected]:
+    """Return the routes of all versions of an app."""
+    return [(app, routes.for_version(version)) for version in reading.versions(ports, app) if version.state in _ROUTED]
+
+
+def next_versions(ports: Ports, position: Sequence[str] | None, at_once: int) -> Slice:
+    """Return the routes of the next `at_once` versions after a position, app by app; from the first without one."""
+    app, after = position or (None, None)
+    if app is None:
+        first = ports.ledger.scan(keys.APPS, limit=1)
+        if not first:
+            return Slice([], None)
+        app = first[0].key.sort
+    found = ports.ledger.scan(keys.contents(app), prefix=keys.VERSION, after=after, limit=at_once)
+    versions = [records.version(item.body) for item in found]
+    expected = [(app, routes.for_version(version)) for version in versions if version.state in _ROUTED]
+    if len(found) == at_once:
+        return Slice(expected, [app, found[-1].key.sort])
+    following = ports.ledger.scan(keys.APPS, after=app, limit=1)
+    return Slice(expected, [following[0].key.sort, keys.VERSION] if following else None)
+
+
+def find(ports: Ports, expected: Sequence[Expected]) -> Iterator[Drift]:
     """Return those routes that the edge does not show."""
-    for start in range(0, len(listed), _AT_ONCE):
-        part = listed[start : start + _AT_ONCE]
-        found = ports.edge.records([route.key for route in part])
-        for route, record in zip(part, found, strict=True):
+    for start in range(0, len(expected), _AT_ONCE):
+        part = expected[start : start + _AT_ONCE]
+        found = ports.edge.records([route.key for _, route in part])
+        for (app, route), record in zip(part, found, strict=True):
             if record != route.record:
-                yield Drift(route, record)
+                yield Drift(app, route, record)
 
 
-def repair(ports: Ports, app: str) -> int:
-    """Write every route that drifted; return how many did."""
-    drifted = [drift.expected for drift in find(ports, expected(ports, app))]
+def repair(ports: Ports, drifted: Sequence[Drift]) -> None:
+    """Write every route that drifted, then correct what was not true any more when it was written."""
     for start in range(0, len(drifted), _AT_ONCE):
-        ports.edge.show(drifted[start : start + _AT_ONCE])
-    _correct(ports, app, drifted)
-    return len(drifted)
+        ports.edge.show([drift.route for drift in drifted[start : start + _AT_ONCE]])
+    for drift in drifted:
+        _correct(ports, drift)
 
 
-def _correct(ports: Ports, app: str, written: list[Route]) -> None:
-    """Correct what was not true any more when it was written: of versions pruned and hosts moved meanwhile."""
-    states = {version.id: version.state for version in reading.versions(ports, app)} if written else {}
-    for route in written:
-        if route.owner in states and states[route.owner] not in _ROUTED:
-            routing.show_version(ports, app, route.owner)
-    for name in sorted({route.owner.partition("/")[2] for route in written} - {""}):
-        hosts = [route.key for route in written if route.owner == f"{app}/{name}" and "." in route.key]
-        routing.give_back(ports, hosts, reading.find_pointer(ports, app, name).record)
+def _correct(ports: Ports, drift: Drift) -> None:
+    """Look again after writing: a version may have been pruned, a host moved, a pointer removed meanwhile."""
+    key, (_, _, pointer) = drift.route.key, drift.route.owner.partition("/")
+    if not pointer:
+        kept = reading.kept_version(ports, drift.app, drift.route.owner)
+        if kept and kept.record.state not in _ROUTED:
+            routing.show_version(ports, drift.app, drift.route.owner)
+        return
+    owner = reading.kept_pointer(ports, drift.app, pointer)
+    if owner is None:
+        routing.take_down(ports, [key])
+    elif "." in key:
+        routing.give_back(ports, [key], owner.record)

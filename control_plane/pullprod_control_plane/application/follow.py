@@ -97,13 +97,13 @@ def wait(ports: Ports, kept: Kept[Version], branch: str | None, caller: Caller) 
         return
     note = keys.of_pending_branch(version.app, version.id, branch)
     if reading.one(ports.ledger, note) is None:
-        body = {"kind": "branch", "app": version.app, "version": version.id, "branch": branch, **noted(caller)}
+        body = {"kind": "branch", "app": version.app, "version": version.id, "branch": branch, **noted(ports, caller)}
         ports.ledger.commit([Check(keys.of_version(version.app, version.id), kept.revision), Put(note, body, 0)])
 
 
-def noted(caller: Caller) -> dict[str, Json]:
-    """Return a caller as a pending note keeps it, so that whoever finishes the work moves no more than they might."""
-    return {"by": caller.principal, "pointers": list(caller.pointers)}
+def noted(ports: Ports, caller: Caller) -> dict[str, Json]:
+    """Return since when and for whom, as a note keeps it: whoever finishes the work moves no more than they might."""
+    return {"at": reading.now(ports), "by": caller.principal, "pointers": list(caller.pointers)}
 
 
 def caller_of(note: Item) -> Caller:

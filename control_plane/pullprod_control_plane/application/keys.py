@@ -10,6 +10,9 @@ TOKENS = "tokens"
 TOKEN_DIGESTS = "token-digests"  # noqa: S105 - a partition's name.
 RECEIPTS = "receipts"
 PENDING = "pending"
+SETBACKS = "setbacks"
+
+OF_RECONCILER = Key("reconciler", "state")
 
 VERSION = "version#"
 POINTER = "pointer#"

@@ -30,7 +30,7 @@ def prepare(kept: Kept[Pointer], wanted: Move) -> tuple[Swap, list[Change]]:
 
 
 def _note(swap: Swap) -> dict[str, str | int]:
-    return {"kind": "swap", "app": swap.app, "pointer": swap.pointer, "generation": swap.generation}
+    return {"kind": "swap", "app": swap.app, "pointer": swap.pointer, "generation": swap.generation, "at": swap.at}
 
 
 def show(ports: Ports, app: str, name: str, generation: int) -> Pointer:

@@ -248,7 +248,7 @@ def _prepare(ports: Ports, kept: Kept[Version], caller: Caller) -> None:
         if item.body["state"] != COMPLETE
     ]
     preparing = records.encode(replace(version, state=State.PREPARING))
-    note = {"kind": "version", "app": version.app, "version": version.id, **follow.noted(caller)}
+    note = {"kind": "version", "app": version.app, "version": version.id, **follow.noted(ports, caller)}
     ports.ledger.commit(
         [
             Put(keys.of_version(version.app, version.id), preparing, kept.revision),

@@ -1,47 +1,198 @@
-"""Finishing what a crash interrupted: every decided swap is shown, every verified version becomes ready."""
+"""The reconciler: finishes what was interrupted, finds drift, and forgets what has had its time.
+
+Everything here may be done twice, or by two at once: each step is decided by a commit or corrects itself.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from ..domain.errors import PullprodError
+from ..domain.json import Json
 from ..domain.names import Addresses
-from ..ports import Item, Ports
-from . import apps, drift, follow, keys, moves, publish, reading
+from ..domain.times import parse, stamp
+from ..ports import Delete, Item, Lost, Ports, Put
+from . import apps, drift, findings, follow, keys, moves, notes, publish, reading, records
+from .drift import Drift
+from .findings import Finding
 
 _log = logging.getLogger(__name__)
 
+# What one round does at most. What is left is done by the next.
+_NOTES = 100
+_VERSIONS = 500
+_FORGOTTEN = 500
+_RECEIPTS_KEPT = timedelta(days=7)
+_STEADY = timedelta(minutes=10)
+
+_Finish = Callable[[Ports, Addresses, Item], object]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a round did.
+
+    `lag_s` is the age in seconds of the oldest note that is still pending, 0 without one; `failed` names what went
+    wrong, a note by its key; `drift` lists, by app, what differs and was not to be repaired.
+    """
+
+    finished: int = 0
+    pending: int = 0
+    lag_s: float = 0.0
+    repaired: int = 0
+    forgotten: int = 0
+    failed: list[str] = field(default_factory=list)
+    drift: list[tuple[str, Finding]] = field(default_factory=list)
+
 
 def decided(ports: Ports) -> None:
-    """Show the swaps and hosts that the ledger decided. Needs no viewer-facing server, so it can run before one."""
-    for item in list(reading.everything(ports.ledger, keys.PENDING)):
-        if item.body["kind"] == "swap":
-            moves.show(ports, str(item.body["app"]), str(item.body["pointer"]), int(str(item.body["generation"])))
-        elif item.body["kind"] == "hosts":
-            apps.settle(ports, str(item.body["app"]))
+    """Show the swaps and hosts that the ledger decided. Asks no address, so it can run before the edge is up."""
+    for note in list(reading.everything(ports.ledger, keys.PENDING)):
+        if finish := _DECIDED.get(str(note.body["kind"])):
+            try:
+                finish(ports, _NOWHERE, note)
+            except Exception:  # noqa: BLE001 - one bad note must not stop the others; the next round tries it again.
+                _log.exception("%s cannot be finished", note.key.sort)
 
 
-def prepared(ports: Ports, addresses: Addresses) -> None:
-    """Make ready the versions whose bytes had all been verified, and let branches have those that they wait for.
+def one_round(ports: Ports, addresses: Addresses, drift_every: timedelta = timedelta()) -> Report:
+    """Do one bounded round of everything; what the edge shows is compared when that was `drift_every` ago."""
+    report = Report()
+    state = _State.read(ports)
+    _part(report, "notes", lambda: _finish_notes(ports, addresses, report))
+    if state.drift_due(ports, drift_every):
+        _part(report, "drift", lambda: _compare(ports, state, report))
+    if state.steady(ports):
+        _part(report, "receipts", lambda: _forget(ports, state, report))
+    _part(report, "setbacks", lambda: notes.forget_orphans(ports, _FORGOTTEN))
+    _part(report, "state", lambda: state.write(ports))
+    _part(report, "lag", lambda: _measure(ports, report))
+    return report
 
-    Asks their addresses, so the edge must be up.
-    """
-    for item in list(reading.everything(ports.ledger, keys.PENDING)):
-        if item.body["kind"] == "version":
-            _finalize(ports, addresses, item)
-        elif item.body["kind"] == "branch":
-            app, version = str(item.body["app"]), str(item.body["version"])
-            kept = reading.find_version(ports, app, version)
-            follow.settle(ports, addresses, reading.find_app(ports, app), kept.record)
 
-
-def _finalize(ports: Ports, addresses: Addresses, item: Item) -> None:
+def _part(report: Report, name: str, act: Callable[[], object]) -> None:
     try:
-        publish.finalize(ports, addresses, str(item.body["app"]), str(item.body["version"]), follow.caller_of(item))
-    except PullprodError as later:
-        _log.warning("%s is not ready yet: %s", item.body["version"], later)
+        act()
+    except Exception:  # noqa: BLE001 - whatever is wrong with one part, the others are done.
+        _log.exception("the part %r of the reconciler's round failed", name)
+        report.failed.append(name)
 
 
-def routes(ports: Ports) -> int:
-    """Write every route that differs from the ledger, of all apps; return how many did."""
-    return sum(drift.repair(ports, item.key.sort) for item in list(reading.everything(ports.ledger, keys.APPS)))
+def _finish_notes(ports: Ports, addresses: Addresses, report: Report) -> None:
+    tried = 0
+    for note in list(reading.everything(ports.ledger, keys.PENDING)):
+        if tried < _NOTES and notes.begin(ports, note):
+            tried += 1
+            _finish(ports, addresses, note, report)
+
+
+def _finish(ports: Ports, addresses: Addresses, note: Item, report: Report) -> None:
+    try:
+        _FINISH[str(note.body["kind"])](ports, addresses, note)
+    except Exception as fault:  # noqa: BLE001 - one bad note must not stop the others; it rests, and is tried again.
+        _log.warning("%s cannot be finished yet", note.key.sort, exc_info=fault)
+        notes.explain(ports, note, str(fault) or type(fault).__name__)
+        report.failed.append(note.key.sort)
+        return
+    notes.end(ports, note)
+    report.finished += 1
+
+
+def _finish_swap(ports: Ports, _: Addresses, note: Item) -> None:
+    moves.show(ports, str(note.body["app"]), str(note.body["pointer"]), int(str(note.body["generation"])))
+
+
+def _finish_hosts(ports: Ports, _: Addresses, note: Item) -> None:
+    apps.settle(ports, str(note.body["app"]))
+
+
+def _finish_branch(ports: Ports, addresses: Addresses, note: Item) -> None:
+    app, version = str(note.body["app"]), str(note.body["version"])
+    kept = reading.find_version(ports, app, version)
+    follow.settle(ports, addresses, reading.find_app(ports, app), kept.record)
+
+
+def _finish_version(ports: Ports, addresses: Addresses, note: Item) -> None:
+    app, version = str(note.body["app"]), str(note.body["version"])
+    publish.finalize(ports, addresses, app, version, follow.caller_of(note))
+
+
+_NOWHERE = Addresses("http", "localhost")
+_DECIDED: Mapping[str, _Finish] = {"swap": _finish_swap, "hosts": _finish_hosts}
+_FINISH: Mapping[str, _Finish] = {**_DECIDED, "version": _finish_version, "branch": _finish_branch}
+
+
+def _compare(ports: Ports, state: _State, report: Report) -> None:
+    """Compare the routes of all pointers, and of some versions: others each time, so that all have their turn."""
+    configured = {item.key.sort: records.app(item.body) for item in reading.everything(ports.ledger, keys.APPS)}
+    part = drift.next_versions(ports, state.versions, _VERSIONS)
+    expected = [route for app in configured for route in drift.of_pointers(ports, app)] + part.expected
+    found = list(drift.find(ports, expected))
+    wrong: list[Drift] = [d for d in found if configured[d.app].drift == "repair"]
+    drift.repair(ports, wrong)
+    report.repaired += len(wrong)
+    report.drift += [(d.app, findings.of_route(d)) for d in found if configured[d.app].drift != "repair"]
+    state.versions, state.compared_at = part.position, reading.now(ports)
+
+
+def _forget(ports: Ports, state: _State, report: Report) -> None:
+    oldest = stamp(ports.clock.now() - _RECEIPTS_KEPT)
+    items = ports.ledger.scan(keys.RECEIPTS, after=state.receipts, limit=_FORGOTTEN)
+    for item in items:
+        if str(item.body["at"]) < oldest:
+            try:
+                ports.ledger.commit([Delete(item.key, item.revision)])
+            except Lost:
+                continue
+            report.forgotten += 1
+    state.receipts = items[-1].key.sort if len(items) == _FORGOTTEN else None
+
+
+def _measure(ports: Ports, report: Report) -> None:
+    now = ports.clock.now()
+    ages = [notes.age(note, now) for note in reading.everything(ports.ledger, keys.PENDING)]
+    report.pending, report.lag_s = len(ages), max(ages, default=timedelta()).total_seconds()
+
+
+@dataclass(slots=True)
+class _State:
+    """Where the last round stopped, and when it was."""
+
+    revision: int
+    at: str | None
+    compared_at: str | None
+    versions: list[str] | None
+    receipts: str | None
+
+    @classmethod
+    def read(cls, ports: Ports) -> _State:
+        item = reading.one(ports.ledger, keys.OF_RECONCILER)
+        body = item.body if item else {}
+        return cls(item.revision if item else 0, *(body.get(name) for name in _STATE))  # type: ignore[arg-type]
+
+    def write(self, ports: Ports) -> None:
+        self.at = reading.now(ports)
+        body: dict[str, Json] = {name: getattr(self, name) for name in _STATE}
+        try:
+            ports.ledger.commit([Put(keys.OF_RECONCILER, body, self.revision)])
+        except Lost:  # Another reconciler's round ended first; that one's state is as good.
+            return
+
+    def drift_due(self, ports: Ports, every: timedelta) -> bool:
+        """A time that is still to come was written by a clock that was wrong: what it put off is due."""
+        return not self.compared_at or not timedelta() <= self._since(ports, self.compared_at) < every
+
+    def steady(self, ports: Ports) -> bool:
+        """Tell whether the clock went on from the last round as clocks do.
+
+        What ends by the clock for good is ended only then, so that a clock that jumps and comes back ends nothing.
+        """
+        return self.at is not None and timedelta() <= self._since(ports, self.at) <= _STEADY
+
+    def _since(self, ports: Ports, moment: str) -> timedelta:
+        return ports.clock.now() - parse(moment, "at")
+
+
+_STATE = ("at", "compared_at", "versions", "receipts")

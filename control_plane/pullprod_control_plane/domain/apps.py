@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .errors import InvalidRequest
 from .names import PRODUCTION, check_host, check_pointer
 
 LINEAGE_SETTINGS = ("refuse", "off")
+DriftSetting = Literal["repair", "report"]
 _MAX_BRANCH = 255
 
 
@@ -23,7 +25,11 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app's configuration. `hosts` and `lineage` are by pointer; `follow` maps pointers to branches."""
+    """An app's configuration.
+
+    `hosts` and `lineage` are by pointer; `follow` maps pointers to branches; `drift` tells what becomes of a target
+    that does not show what the ledger says.
+    """
 
     name: str
     created_at: str
@@ -33,6 +39,7 @@ class App:
     main: str = "main"
     lineage: Mapping[str, str] = field(default_factory=lambda: {PRODUCTION: "refuse"})
     retention: Retention = field(default_factory=Retention)
+    drift: DriftSetting = "repair"
 
     def named_pointers(self) -> frozenset[str]:
         """Return the pointers that belong to the configuration, hence to no branch by its name alone."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...domain.apps import DriftSetting
 from .taken import FileTaken, FunctionTaken, GuardsTaken, HealthTaken, RetentionTaken, SiteTaken
 
 
@@ -31,6 +32,7 @@ class App(Answered):
     main: str
     guards: GuardsTaken
     retention: RetentionTaken
+    drift: DriftSetting
     created_at: str
     updated_at: str
 

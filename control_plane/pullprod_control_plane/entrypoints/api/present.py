@@ -41,6 +41,7 @@ def app(record: App) -> answered.App:
             keep_newest=record.retention.keep_newest,
             keep_per_branch=record.retention.keep_per_branch,
         ),
+        drift=record.drift,
         created_at=record.created_at,
         updated_at=record.updated_at,
     )

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ...domain import manifests
+from ...domain.apps import DriftSetting
 from ...domain.functions import (
     MAX_FUNCTIONS,
     MAX_HANDLER,
@@ -113,6 +114,7 @@ class AppTaken(Taken):
     main: Ref = "main"
     guards: GuardsTaken = GuardsTaken()
     retention: RetentionTaken = RetentionTaken()
+    drift: DriftSetting = "repair"
 
 
 class PageTaken(Taken):

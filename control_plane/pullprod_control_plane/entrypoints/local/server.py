@@ -73,11 +73,8 @@ class Reconciler:
         self._thread.join()
 
     def _run(self) -> None:
-        ports, addresses = self._control.ports, self._control.addresses
-        self._try(lambda: reconcile.routes(ports))
         while not self._stop.is_set():
-            self.catch_up()
-            self._try(lambda: reconcile.prepared(ports, addresses))
+            self._try(lambda: reconcile.one_round(self._control.ports, self._control.addresses))
             self._stop.wait(_EVERY_S)
 
     def _try(self, step: Callable[[], object]) -> None:

@@ -46,6 +46,7 @@ def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[a
         main=body.main,
         lineage=body.guards.lineage,
         retention=Retention(**body.retention.model_dump()),
+        drift=body.drift,
     )
     record, new = apps.configure(access.control(router).ports, app, wanted)
     return created(present.app(record)) if new else ok(present.app(record))

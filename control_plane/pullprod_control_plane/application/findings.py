@@ -1,0 +1,24 @@
+"""What an audit or a round of the reconciler finds to be otherwise than the ledger says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .drift import Drift
+
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be: a stable code, what it concerns, and what was found."""
+
+    code: str
+    subject: str
+    detail: str
+
+
+def of_route(drifted: Drift) -> Finding:
+    """Return the finding that a route differs."""
+    found = "nothing" if drifted.found is None else drifted.found[:_SHOWN]
+    return Finding("route-differs", drifted.route.key, f"The edge shows {found}.")
