@@ -86,7 +86,7 @@ def test_a_held_pointer_does_not_follow(world: World) -> None:
     holds.hold(world.ports, APP, "main", ANN, "demo", None)
     second = world.publish(page("b"), "b", ancestors="a")
     assert world.shown("main") == first.id
-    holds.release(world.ports, APP, "main")
+    holds.release(world.ports, APP, "main", ANN)
     assert world.shown("main") == first.id
     third = world.publish(page("c"), "c", ancestors="ba")
     assert world.shown("main") == third.id != second.id

@@ -17,7 +17,7 @@ def test_a_held_pointer_does_not_move_until_it_is_released(world: World) -> None
     assert (held.hold.owner, held.hold.reason, held.hold.until) == (BOB, "launch day", None)
     with pytest.raises(PointerHeld, match="launch day"):
         world.point("production", version.id)
-    assert holds.release(world.ports, APP, "production").hold is None
+    assert holds.release(world.ports, APP, "production", ANN).hold is None
     world.point("production", version.id)
     assert world.shown("production") == version.id
 
@@ -55,7 +55,7 @@ def test_a_name_can_be_held_before_anything_is_pointed_at(world: World) -> None:
 
 def test_releasing_a_pointer_that_nobody_holds_changes_nothing(world: World) -> None:
     before = world.pointer("production")
-    assert holds.release(world.ports, APP, "production") == before
+    assert holds.release(world.ports, APP, "production", ANN) == before
 
 
 def test_a_hold_and_a_swap_at_once_both_happen(world: World) -> None:
@@ -101,4 +101,4 @@ def test_a_hold_that_cannot_be_meant_is_refused(world: World, reason: str, until
 @pytest.mark.parametrize(("app", "pointer"), [("blog", "production"), (APP, "nothing")])
 def test_what_does_not_exist_cannot_be_released(world: World, app: str, pointer: str) -> None:
     with pytest.raises(NotFound):
-        holds.release(world.ports, app, pointer)
+        holds.release(world.ports, app, pointer, ANN)

@@ -23,6 +23,8 @@ from . import keys, lineages, moves, proposals, reading, records
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
+_RECONCILER = Caller("system:reconciler")
+_LOOKED_AT = 50  # Of a branch's newest versions; one of these is ready, or the next push moves the pointer.
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,39 @@ def settle(ports: Ports, addresses: Addresses, app: App, version: Version) -> No
             adopt(ports, addresses, app, version, str(note.body["branch"]), caller_of(note))
         with suppress(Lost):
             ports.ledger.commit([Delete(note.key, note.revision)])
+
+
+def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
+    """Move a pointer to its branch's newest ready version, if it missed that while it was held and no guard refuses."""
+    for _ in range(reading.ATTEMPTS):
+        kept = reading.find_pointer(ports, app.name, name)
+        version = _newest_ready(ports, app, kept.record.follows) if kept.record.follows else None
+        if version is None or not _is_news(ports, kept.record, version.record):
+            return
+        if refused := _refusal(ports, addresses, app, kept.record, version.record, _RECONCILER):
+            _log.warning("%s of %s does not catch up: %s", name, app.name, refused.detail)
+            return
+        still_ready = Check(keys.of_version(app.name, version.record.id), version.revision)
+        swap, changes = moves.prepare(kept, _missed(ports, kept.record, version.record))
+        with suppress(Lost):
+            ports.ledger.commit([*changes, still_ready])
+            _show(ports, [swap])
+            return
+    raise Busy(f"{name} moved too often. The next round tries again.")
+
+
+def _missed(ports: Ports, pointer: Pointer, version: Version) -> Move:
+    hold = pointer.last_hold
+    why = f", missed during the hold by {hold.owner} ({hold.reason})" if hold else ""
+    reason = f"newer version of {pointer.follows}{why}"
+    return Move(version.id, SwapKind.AUTOMATIC, _RECONCILER.principal, reading.now(ports), reason)
+
+
+def _newest_ready(ports: Ports, app: App, branch: str) -> Kept[Version] | None:
+    entries = ports.ledger.scan(keys.branch(app.name, branch), newest_first=True, limit=_LOOKED_AT)
+    items = ports.ledger.read([keys.of_version(app.name, str(entry.body["id"])) for entry in entries])
+    kept = (Kept(records.version(item.body), item.revision) for item in items if item)
+    return next((version for version in kept if version.record.state is State.READY), None)
 
 
 def pointer_of(ports: Ports, app: App, branch: str | None) -> Pointer | None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
-from ..domain import times
+from ..domain import pointers, times
 from ..domain.errors import Busy, InvalidRequest
+from ..domain.json import Json
 from ..domain.names import check_pointer
 from ..domain.pointers import Hold, Pointer
-from ..ports import Lost, Ports, Put
+from ..ports import Change, Delete, Item, Lost, Ports, Put
 from . import keys, reading, records
 from .reading import Kept
 
 _MAX_REASON = 1_000
+_RECONCILER = "system:reconciler"
 
 
 def hold(ports: Ports, app: str, name: str, by: str, reason: str, until: str | None) -> Pointer:
@@ -23,32 +26,82 @@ def hold(ports: Ports, app: str, name: str, by: str, reason: str, until: str | N
     end = times.stamp(times.parse(until, "until")) if until else None
     if end is not None and end <= now:
         raise InvalidRequest("The hold would have ended already: give a time to come.", where="until")
-    return _set(ports, app, name, Hold(reason, by, now, end))
-
-
-def release(ports: Ports, app: str, name: str) -> Pointer:
-    """Let a pointer go; one that nobody holds stays as it is."""
-    return _set(ports, app, name, None)
-
-
-def _set(ports: Ports, app: str, name: str, hold: Hold | None) -> Pointer:
     check_pointer(name)
     reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
-        kept = _pointer(ports, app, name, hold)
-        if kept.record.hold == hold:
-            return kept.record
-        changed = replace(kept.record, hold=hold)
+        kept = reading.kept_pointer(ports, app, name) or Kept(Pointer(app, name), 0)
+        held = replace(kept.record, hold=Hold(reason, by, now, end))
         try:
-            ports.ledger.commit([Put(keys.of_pointer(app, name), records.encode(changed), kept.revision)])
+            ports.ledger.commit([_put(held, kept), *_listed(ports, held)])
         except Lost:
             continue
-        return changed
+        return held
     raise Busy(f"{name} changed too often at once. Try again.")
 
 
-def _pointer(ports: Ports, app: str, name: str, hold: Hold | None) -> Kept[Pointer]:
-    """A name can be held before anything was pointed at it; there is nothing to release then."""
-    if hold is None:
-        return reading.find_pointer(ports, app, name)
-    return reading.kept_pointer(ports, app, name) or Kept(Pointer(app, name), 0)
+def release(ports: Ports, app: str, name: str, by: str) -> Pointer:
+    """Let a pointer go; one that nobody holds stays as it is."""
+    check_pointer(name)
+    reading.find_app(ports, app)
+    for _ in range(reading.ATTEMPTS):
+        kept = reading.find_pointer(ports, app, name)
+        if kept.record.hold is None:
+            return kept.record
+        released = pointers.released(kept.record, by, reading.now(ports), automatic=False)
+        try:
+            ports.ledger.commit([_put(released, kept)])
+        except Lost:
+            continue
+        return released
+    raise Busy(f"{name} changed too often at once. Try again.")
+
+
+def end_due(ports: Ports, at_once: int) -> int:
+    """End the holds whose time has come, at most `at_once` of them; return how many.
+
+    A pointer that follows a branch may have missed something: a note says so in the same commit.
+    """
+    due = [item for item in ports.ledger.scan(keys.HOLD_ENDS, limit=at_once) if _until(item) <= reading.now(ports)]
+    return sum(_end(ports, item) for item in due)
+
+
+def _end(ports: Ports, listed: Item) -> bool:
+    """End the hold that an entry lists; one that was released or replaced meanwhile only loses its entry."""
+    now = reading.now(ports)
+    kept = reading.kept_pointer(ports, str(listed.body["app"]), str(listed.body["pointer"]))
+    changes: list[Change] = [Delete(listed.key, listed.revision)]
+    ends = kept is not None and kept.record.hold is not None and kept.record.hold.until == _until(listed)
+    if kept and ends:
+        ended = pointers.released(kept.record, _RECONCILER, now, automatic=True)
+        changes += [_put(ended, kept), *_missed(ports, ended, now)]
+    with suppress(Lost):  # Somebody else changed the pointer or ended the hold; the next round looks again.
+        ports.ledger.commit(changes)
+        return ends
+    return False
+
+
+def _missed(ports: Ports, pointer: Pointer, now: str) -> list[Change]:
+    if pointer.follows is None:
+        return []
+    key = keys.of_pending_missed(pointer.app, pointer.name)
+    known = reading.one(ports.ledger, key)
+    note: dict[str, Json] = {"kind": "missed", "app": pointer.app, "pointer": pointer.name, "at": now}
+    return [Put(key, note, known.revision if known else 0)]
+
+
+def _listed(ports: Ports, pointer: Pointer) -> list[Change]:
+    """Return the entry by which the end of a hold is found when its time comes."""
+    if pointer.hold is None or pointer.hold.until is None:
+        return []
+    key = keys.of_hold_end(pointer.hold.until, pointer.app, pointer.name)
+    known = reading.one(ports.ledger, key)
+    body: dict[str, Json] = {"app": pointer.app, "pointer": pointer.name, "until": pointer.hold.until}
+    return [Put(key, body, known.revision if known else 0)]
+
+
+def _until(listed: Item) -> str:
+    return str(listed.body["until"])
+
+
+def _put(changed: Pointer, kept: Kept[Pointer]) -> Put:
+    return Put(keys.of_pointer(changed.app, changed.name), records.encode(changed), kept.revision)

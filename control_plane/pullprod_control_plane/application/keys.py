@@ -11,6 +11,7 @@ TOKEN_DIGESTS = "token-digests"  # noqa: S105 - a partition's name.
 RECEIPTS = "receipts"
 PENDING = "pending"
 SETBACKS = "setbacks"
+HOLD_ENDS = "hold-ends"
 
 OF_RECONCILER = Key("reconciler", "state")
 
@@ -92,6 +93,16 @@ def of_pending_version(app: str, version: str) -> Key:
 def of_pending_branch(app: str, version: str, branch: str) -> Key:
     """Return the key of the note that another branch waits for a version."""
     return Key(PENDING, f"branch#{app}#{version}#{branch}")
+
+
+def of_pending_missed(app: str, pointer: str) -> Key:
+    """Return the key of the note that a pointer may have missed versions of its branch while it was held."""
+    return Key(PENDING, f"missed#{app}#{pointer}")
+
+
+def of_hold_end(until: str, app: str, pointer: str) -> Key:
+    """Return the key under which the end of a hold is listed; the order of keys is the order of ends."""
+    return Key(HOLD_ENDS, f"{until}#{app}#{pointer}")
 
 
 def of_pending_hosts(app: str) -> Key:

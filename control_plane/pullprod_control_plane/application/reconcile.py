@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from ..domain.json import Json
 from ..domain.names import Addresses
 from ..domain.times import parse, stamp
 from ..ports import Delete, Item, Lost, Ports, Put
-from . import apps, drift, findings, follow, keys, moves, notes, publish, reading, records
+from . import apps, drift, findings, follow, holds, keys, moves, notes, publish, reading, records
 from .drift import Drift
 from .findings import Finding
 
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 # What one round does at most. What is left is done by the next.
 _NOTES = 100
 _VERSIONS = 500
+_HOLDS = 100
 _FORGOTTEN = 500
 _RECEIPTS_KEPT = timedelta(days=7)
 _STEADY = timedelta(minutes=10)
@@ -42,6 +44,7 @@ class Report:
     pending: int = 0
     lag_s: float = 0.0
     repaired: int = 0
+    holds_ended: int = 0
     forgotten: int = 0
     failed: list[str] = field(default_factory=list)
     drift: list[tuple[str, Finding]] = field(default_factory=list)
@@ -61,11 +64,12 @@ def one_round(ports: Ports, addresses: Addresses, drift_every: timedelta = timed
     """Do one bounded round of everything; what the edge shows is compared when that was `drift_every` ago."""
     report = Report()
     state = _State.read(ports)
+    if state.steady(ports):
+        _part(report, "holds", lambda: _end_holds(ports, report))
+        _part(report, "receipts", lambda: _forget(ports, state, report))
     _part(report, "notes", lambda: _finish_notes(ports, addresses, report))
     if state.drift_due(ports, drift_every):
         _part(report, "drift", lambda: _compare(ports, state, report))
-    if state.steady(ports):
-        _part(report, "receipts", lambda: _forget(ports, state, report))
     _part(report, "setbacks", lambda: notes.forget_orphans(ports, _FORGOTTEN))
     _part(report, "state", lambda: state.write(ports))
     _part(report, "lag", lambda: _measure(ports, report))
@@ -119,9 +123,16 @@ def _finish_version(ports: Ports, addresses: Addresses, note: Item) -> None:
     publish.finalize(ports, addresses, app, version, follow.caller_of(note))
 
 
+def _catch_up(ports: Ports, addresses: Addresses, note: Item) -> None:
+    app = reading.find_app(ports, str(note.body["app"]))
+    follow.catch_up(ports, addresses, app, str(note.body["pointer"]))
+    with suppress(Lost):
+        ports.ledger.commit([Delete(note.key, note.revision)])
+
+
 _NOWHERE = Addresses("http", "localhost")
 _DECIDED: Mapping[str, _Finish] = {"swap": _finish_swap, "hosts": _finish_hosts}
-_FINISH: Mapping[str, _Finish] = {**_DECIDED, "version": _finish_version, "branch": _finish_branch}
+_FINISH: Mapping[str, _Finish] = {**_DECIDED, "version": _finish_version, "branch": _finish_branch, "missed": _catch_up}
 
 
 def _compare(ports: Ports, state: _State, report: Report) -> None:
@@ -135,6 +146,10 @@ def _compare(ports: Ports, state: _State, report: Report) -> None:
     report.repaired += len(wrong)
     report.drift += [(d.app, findings.of_route(d)) for d in found if configured[d.app].drift != "repair"]
     state.versions, state.compared_at = part.position, reading.now(ports)
+
+
+def _end_holds(ports: Ports, report: Report) -> None:
+    report.holds_ended += holds.end_due(ports, _HOLDS)
 
 
 def _forget(ports: Ports, state: _State, report: Report) -> None:

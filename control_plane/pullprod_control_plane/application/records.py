@@ -11,7 +11,7 @@ from ..domain.apps import App, Retention
 from ..domain.functions import Function
 from ..domain.json import Json
 from ..domain.manifests import Site
-from ..domain.pointers import Hold, Pointer, PointerState
+from ..domain.pointers import EndedHold, Hold, Pointer, PointerState
 from ..domain.roles import Role, Token
 from ..domain.swaps import Swap, SwapKind
 from ..domain.versions import State, Version
@@ -67,6 +67,7 @@ def pointer(body: Body) -> Pointer:
             "recent": tuple((shown, generation) for shown, generation in fields["recent"]),
             "hosts": tuple(fields["hosts"]),
             "hold": Hold(**fields["hold"]) if fields["hold"] else None,
+            "last_hold": EndedHold(**fields["last_hold"]) if fields.get("last_hold") else None,
         }
     )
 

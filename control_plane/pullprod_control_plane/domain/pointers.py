@@ -34,6 +34,18 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedHold:
+    """A hold that is over: whose and why, when it ended and on whose word; `automatic` if its time had come."""
+
+    reason: str
+    owner: str
+    since: str
+    ended_at: str
+    ended_by: str
+    automatic: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """Where a name points, generation 0 meaning nowhere yet.
 
@@ -50,6 +62,7 @@ class Pointer:
     follows: str | None = None
     hosts: tuple[str, ...] = ()
     hold: Hold | None = None
+    last_hold: EndedHold | None = None
     moved_at: str | None = None
     moved_by: str | None = None
     reason: str | None = None
@@ -89,6 +102,15 @@ def require_free(pointer: Pointer, now: str) -> None:
         f"Ask them, release it, or override it as an admin with force 'hold'.",
         hold={"reason": hold.reason, "owner": hold.owner, "since": hold.since, "until": hold.until},
     )
+
+
+def released(pointer: Pointer, by: str, now: str, *, automatic: bool) -> Pointer:
+    """Return the pointer without its hold, remembering who ended that and when."""
+    hold = pointer.hold
+    if hold is None:
+        return pointer
+    ended = EndedHold(hold.reason, hold.owner, hold.since, now, by, automatic)
+    return replace(pointer, hold=None, last_hold=ended)
 
 
 def require_previous(pointer: Pointer) -> str:

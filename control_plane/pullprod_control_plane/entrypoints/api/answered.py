@@ -116,6 +116,17 @@ class Hold(Answered):
     until: str | None
 
 
+class EndedHold(Answered):
+    """A hold that is over; `automatic` if its time had come."""
+
+    reason: str
+    owner: str
+    since: str
+    ended_at: str
+    ended_by: str
+    automatic: bool
+
+
 class Pointer(Answered):
     """A pointer; generation 0 points nowhere yet. Its ETag is the generation."""
 
@@ -128,6 +139,7 @@ class Pointer(Answered):
     hosts: list[str]
     url: str
     hold: Hold | None
+    last_hold: EndedHold | None
     moved_at: str | None
     moved_by: str | None
     reason: str | None

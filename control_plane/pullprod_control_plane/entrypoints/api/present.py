@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,7 @@ def pointer(control: ControlPlane, record: Pointer) -> answered.Pointer:
         hosts=list(record.hosts),
         url=control.addresses.url(record.name, record.app),
         hold=_hold(standing.reason, standing.owner, standing.since, standing.until) if standing else None,
+        last_hold=answered.EndedHold(**asdict(record.last_hold)) if record.last_hold else None,
         moved_at=record.moved_at,
         moved_by=record.moved_by,
         reason=record.reason,

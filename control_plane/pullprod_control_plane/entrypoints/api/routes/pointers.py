@@ -126,7 +126,7 @@ def unhold(app: AppName, name: PointerName) -> Response[answered.Pointer]:
     """Release a pointer."""
     token = access.require(router, Call.HOLD, app, name)
     access.once(router, token)
-    return _answer(holds.release(access.control(router).ports, app, name))
+    return _answer(holds.release(access.control(router).ports, app, name, token.principal))
 
 
 @router.get("/v1/apps/<app>/pointers/<name>/history", tags=["pointers"], operation_id="history", responses=READS)
