@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pullprod_control_plane.application import follow, keys, look, publish, reading
+from pullprod_control_plane.application import follow, keys, look, prune, publish, reading
 from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.errors import InvalidRequest, NotFound, UploadIncomplete, VersionNotReady
 from pullprod_control_plane.domain.versions import State
@@ -244,3 +244,23 @@ def test_what_was_published_tells_where_it_came_from(world: World) -> None:
     version = world.publish(page("a"), "a", branch="main", tags=("v1",), dirty=True, by=BOB)
     assert (version.commit, version.branch, version.tags, version.dirty) == (sha("a"), "main", ("v1",), True)
     assert (version.published_by, version.files, version.bytes) == (BOB, 2, sum(map(len, page("a").values())))
+
+
+def test_an_attempt_that_takes_longer_than_a_prune_waits_begins_again_and_keeps_its_manifest(world: World) -> None:
+    def a_slow_day() -> None:
+        world.clock.go_on(days=2)
+        prune.run(world.ports, APP)
+
+    slow = tap(world.ports, after=once(lambda name, _: name == "store.write", a_slow_day))
+    begun = world.with_ports(ledger=slow.ledger, store=slow.store).begin(page("a"), "a")
+    world.send(begun, page("a"))
+    assert world.content(world.finalize(begun.version.id)) == page("a")
+    assert list(reading.everything(world.ledger, keys.begun(APP))) == []
+
+
+def test_an_attempt_that_loses_a_race_leaves_no_manifest_of_its_own(world: World) -> None:
+    rival = once(lambda name, _: name == "store.write", lambda: world.begin(page("a"), "a", branch=None))
+    begun = world.with_ports(store=tap(world.ports, before=rival).store).begin(page("a"), "a", branch=None)
+    kept = world.store._database.rows("SELECT key FROM objects WHERE key LIKE 'shop/m/%'")
+    assert kept == [(keys.manifest_object(APP, begun.version.id, begun.version.begun_at),)]
+    assert list(reading.everything(world.ledger, keys.begun(APP))) == []

@@ -8,7 +8,7 @@ from shutil import copytree
 
 import pytest
 
-from pullprod_control_plane.application import keys, look, reading, reconcile
+from pullprod_control_plane.application import keys, look, prune, reading, reconcile
 from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.versions import State
 from pullprod_control_plane.ports import Answer
@@ -19,6 +19,13 @@ from tests.support.world import APP, World, opened, page
 def kill_at_edge(name: str, _args: object) -> None:
     if name.startswith("edge."):
         raise Killed
+
+
+def manifests(world: World) -> set[tuple[str, str]]:
+    """Return the version, and the time when that was begun, of every manifest in the store."""
+    keys_there = world.store._database.rows("SELECT key FROM objects WHERE key LIKE 'shop/m/%'")
+    named = [str(key).split("/") for (key,) in keys_there]
+    return {(version, time.removesuffix(".json")) for _, _, version, time in named}
 
 
 def recover(world: World) -> None:
@@ -99,6 +106,9 @@ def test_a_publish_that_was_killed_at_any_step_is_finished_by_its_repetition(tmp
             listed = [v.id for v in look.versions(copy.ports, APP, look.Filter(), 10, None).items]
             assert listed.count(version.id) == 1
             check_agreed(copy)
+            copy.clock.go_on(days=2)
+            prune.run(copy.ports, APP)
+            assert manifests(copy) == {(v.id, v.begun_at) for v in reading.versions(copy.ports, APP)}
 
 
 def test_a_version_whose_bytes_were_verified_becomes_ready_after_a_crash(world: World) -> None:

@@ -154,7 +154,10 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies on disk: routes, objects and their bytes, what is pending, and the keys of all else in the ledger."""
+    """What lies on disk: routes, objects and their bytes, what is pending, and the keys of all else in the ledger.
+
+    Without the manifests of attempts that died before they recorded a version: prune takes those away by their notes.
+    """
 
     routes: list[Any]
     objects: list[Any]
@@ -168,11 +171,14 @@ def stored(data: Path) -> Stored:
     items = [
         f"{partition} {sort if partition != 'app#shop#timeline' else sort.partition('#')[2]}"
         for partition, sort in rows(data / "ledger.sqlite3", "SELECT partition, sort FROM items")
-        if "#branch#" not in partition
+        if "#branch#" not in partition and partition != "app#shop#begun"
     ]
+    notes = rows(data / "ledger.sqlite3", "SELECT sort FROM items WHERE partition = 'app#shop#begun'")
+    left = {f"shop/m/{version}/{begun_at}.json" for begun_at, _, version in (note.partition("#") for (note,) in notes)}
+    objects = [row for row in rows(data / "store" / "objects.sqlite3", OBJECTS) if row[0] not in left]
     return Stored(
         rows(data / "routes.sqlite3", "SELECT key, record FROM routes ORDER BY key"),
-        sorted({(_timeless(key), *more) for key, *more in rows(data / "store" / "objects.sqlite3", OBJECTS)}),
+        sorted((_timeless(key), *more) for key, *more in objects),
         blobs,
         rows(data / "ledger.sqlite3", "SELECT sort FROM items WHERE partition = 'pending'"),
         sorted(items),

@@ -12,7 +12,7 @@ from ..domain.manifests import File, Manifest
 from ..domain.segments import IMMUTABLE
 from ..domain.versions import Version
 from ..ports import Ports, StoredObject
-from . import keys
+from . import keys, reading
 
 # Browsers ask again for everything but fingerprinted names; the CDN keeps both, since a segment's key never changes.
 _CACHE_CONTROL = {
@@ -27,6 +27,13 @@ def keep(ports: Ports, version: Version, manifest: Manifest) -> None:
     digest = hashlib.sha256(body).hexdigest()
     key = keys.manifest_object(version.app, version.id, version.begun_at)
     ports.store.write(StoredObject(key, len(body), digest, "application/json", "no-store"), body)
+
+
+def drop(ports: Ports, app: str, version: str, begun_at: str) -> None:
+    """Remove the manifest of an attempt to record a version, unless the version that stands there came of it."""
+    kept = reading.kept_version(ports, app, version)
+    if kept is None or kept.record.begun_at != begun_at:
+        ports.store.delete(keys.manifest_object(app, version, begun_at))
 
 
 def files(ports: Ports, version: Version) -> tuple[File, ...]:

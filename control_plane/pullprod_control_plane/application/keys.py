@@ -80,6 +80,16 @@ def of_swap(app: str, pointer: str, generation: int) -> Key:
     return Key(history(app, pointer), f"{generation:010d}")
 
 
+def begun(app: str) -> str:
+    """Return the partition of notes about manifests that are stored before their version is recorded, by time."""
+    return f"app#{app}#begun"
+
+
+def of_begun(app: str, version: str, begun_at: str) -> Key:
+    """Return the key of one such note."""
+    return Key(begun(app), f"{begun_at}#{version}")
+
+
 def of_pending_swap(app: str, pointer: str, generation: int) -> Key:
     """Return the key of the note that a swap is not yet shown."""
     return Key(PENDING, f"swap#{app}#{pointer}#{generation:010d}")

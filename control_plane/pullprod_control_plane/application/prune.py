@@ -16,11 +16,12 @@ from ..domain.names import label
 from ..domain.times import stamp
 from ..domain.versions import State, Version
 from ..ports import Delete, Item, Lost, Ports, Put
-from . import keys, reading, records
+from . import contents, keys, reading, records
 from .states import CONDEMNED, DELETED, DELETING
 
 _RECEIPTS_KEPT = timedelta(days=7)
 _NAMES_KEPT = timedelta(days=1)  # No prune that is still at work began before.
+_ATTEMPT_TAKES = timedelta(days=1)
 _HOLDS_FILES = frozenset({State.UPLOADING, State.PREPARING, State.READY})
 
 
@@ -58,6 +59,7 @@ def run(ports: Ports, app: str) -> Pruned:
         _finish(ports, version)
     _forget(ports, reading.everything(ports.ledger, keys.RECEIPTS), _RECEIPTS_KEPT)
     _forget(ports, _deleted_names(ports, app), _NAMES_KEPT)
+    _drop_leftovers(ports, app)
     left = reading.versions(ports, app)
     return _summary(gone, deleted, sum(v.state in _HOLDS_FILES for v in left))
 
@@ -157,6 +159,21 @@ def _commit_or_leave(ports: Ports, change: Put | Delete) -> bool:
     except Lost:
         return False
     return True
+
+
+def _drop_leftovers(ports: Ports, app: str) -> None:
+    """Remove manifests whose version a crash kept from being recorded; the oldest first, so that few are read.
+
+    Writing to the note first keeps an attempt that may still be at work from recording a version without manifest.
+    """
+    oldest = stamp(ports.clock.now() - _ATTEMPT_TAKES)
+    for note in ports.ledger.scan(keys.begun(app)):
+        begun_at, _, version = note.key.sort.partition("#")
+        if begun_at >= oldest:
+            return
+        if _commit_or_leave(ports, Put(note.key, note.body, note.revision)):
+            contents.drop(ports, app, version, begun_at)
+            _commit_or_leave(ports, Delete(note.key, note.revision + 1))
 
 
 def _deleted_names(ports: Ports, app: str) -> list[Item]:

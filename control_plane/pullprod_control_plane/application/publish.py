@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -14,7 +14,7 @@ from ..domain.names import Addresses
 from ..domain.roles import Caller
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
-from ..ports import Change, Check, Item, Lost, Ports, Put, StoredObject, Upload
+from ..ports import Change, Check, Delete, Item, Lost, Ports, Put, StoredObject, Upload
 from . import contents, follow, health, keys, reading, records, routing
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
@@ -109,18 +109,29 @@ def _announced(ports: Ports, app: str, by: str, manifest: Manifest, kept: Kept[V
 def _record(ports: Ports, app: str, by: str, manifest: Manifest, revision: int) -> Version:
     split, conditions = _claim_segments(ports, app, manifest)
     version = _version(ports, app, by, manifest, split)
-    contents.keep(ports, version, manifest)
     lineage = keys.of_lineage(app, version.id)
     known = reading.one(ports.ledger, lineage)
-    ports.ledger.commit(
-        [
-            Put(keys.of_version(app, version.id), records.encode(version), revision),
-            Put(lineage, {"ancestors": list(manifest.commit.ancestors)}, known.revision if known else 0),
-            *follow.index(version, manifest.commit.branch),
-            *conditions,
-        ]
-    )
+    changes = [
+        Put(keys.of_version(app, version.id), records.encode(version), revision),
+        Put(lineage, {"ancestors": list(manifest.commit.ancestors)}, known.revision if known else 0),
+        *follow.index(version, manifest.commit.branch),
+        *conditions,
+    ]
+    _commit_with_manifest(ports, version, manifest, changes)
     return version
+
+
+def _commit_with_manifest(ports: Ports, version: Version, manifest: Manifest, changes: Sequence[Change]) -> None:
+    """Store the manifest, then record the version. By the note, prune finds what a crash between them leaves."""
+    note = keys.of_begun(version.app, version.id, version.begun_at)
+    ports.ledger.commit([Put(note, {}, 0)])
+    contents.keep(ports, version, manifest)
+    try:
+        ports.ledger.commit([*changes, Delete(note, 1)])
+    except Lost:
+        contents.drop(ports, version.app, version.id, version.begun_at)
+        ports.ledger.commit([Delete(note, 1)])
+        raise
 
 
 def _version(ports: Ports, app: str, by: str, manifest: Manifest, split: list[Segment]) -> Version:
