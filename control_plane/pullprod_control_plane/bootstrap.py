@@ -1,4 +1,7 @@
-"""The composition root: the only place that knows which adapter is plugged into which port."""
+"""The composition root: the only place that knows which adapter is plugged into which port.
+
+Each back end's adapters are imported where it is built, so that neither loads what only the other needs.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .adapters.local.directory_store import DirectoryStore
-from .adapters.local.edge_server import EdgeServer
-from .adapters.local.loopback_probe import LoopbackProbe
-from .adapters.local.sqlite_edge import SqliteEdge
-from .adapters.local.sqlite_ledger import SqliteLedger
-from .adapters.local.system_clock import SystemClock
-from .adapters.local.upload_server import UploadServer
 from .domain.names import Addresses
 from .ports import Ports
 from .settings import LocalSettings
@@ -40,6 +36,14 @@ class LocalSystem:
 
 def local(settings: LocalSettings) -> LocalSystem:
     """Open, or create, the control plane that lives in a directory."""
+    from .adapters.local.directory_store import DirectoryStore
+    from .adapters.local.edge_server import EdgeServer
+    from .adapters.local.loopback_probe import LoopbackProbe
+    from .adapters.local.sqlite_edge import SqliteEdge
+    from .adapters.local.sqlite_ledger import SqliteLedger
+    from .adapters.local.system_clock import SystemClock
+    from .adapters.local.upload_server import UploadServer
+
     # The ledger holds digests of tokens, the store a signing secret: they are nobody else's to read.
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = SystemClock()

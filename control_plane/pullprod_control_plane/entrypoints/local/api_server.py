@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools.event_handler import HttpResolverLocal
 
-from ..api import bodies, problems
+from ..api import intake, problems
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-MAX_BODY = 6 * 1024 * 1024  # What a Lambda takes; a client that works here works there.
 _WORKERS = 16
-
-
-class TooLarge(Exception):
-    """The body has more bytes than are taken."""
+_CONTENT_TYPE = b"content-type"
 
 
 class ApiServer:
@@ -35,21 +30,16 @@ class ApiServer:
         """Answer one request."""
         try:
             body = await _read(receive)
-        except TooLarge:
-            await _refuse(send, "payload-too-large", f"A call's body has at most {MAX_BODY:,} bytes.")
-            return
-        cleaned = _cleaned(scope, body)
-        if cleaned is None:
-            await _refuse(send, "invalid-request", "Address, headers and body are text in UTF-8.")
-            return
-        loop = asyncio.get_running_loop()
-        kind = _content_type(scope)
-        for message in await loop.run_in_executor(self._threads, self._call, cleaned, body, kind):
+            cleaned = _cleaned(scope)
+            loop = asyncio.get_running_loop()
+            messages = await loop.run_in_executor(self._threads, self._call, cleaned, body, _content_type(scope))
+        except intake.Refused as refused:
+            messages = _refusal(refused)
+        for message in messages:
             await send(message)
 
     def _call(self, scope: Scope, body: bytes, content_type: str) -> list[MutableMapping[str, Any]]:
-        if detail := bodies.complaint(body, content_type):
-            return _refusal("invalid-request", detail)
+        intake.text(body, content_type)
         messages: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -68,38 +58,31 @@ async def _read(receive: Receive) -> bytes:
         message = await receive()
         part = message.get("body", b"")
         size += len(part)
-        if size > MAX_BODY:
-            raise TooLarge
+        if size > intake.MAX_BODY:
+            raise intake.too_large()
         parts.append(part)
         more = message.get("more_body", False)
     return b"".join(parts)
 
 
-def _cleaned(scope: Scope, body: bytes) -> Scope | None:
-    """Return the scope with its path still encoded, so that `%2F` in a reference stays one; None if it is no text."""
+def _cleaned(scope: Scope) -> Scope:
+    """Return the scope with its path still encoded, so that `%2F` in a reference stays one."""
     try:
-        body.decode()
         scope["query_string"].decode("ascii")
-        headers = [(name, value.decode().encode()) for name, value in scope["headers"] if name != b"content-type"]
+        headers = [(name, value.decode().encode()) for name, value in scope["headers"] if name != _CONTENT_TYPE]
         path = scope["raw_path"].decode("ascii")
     except UnicodeDecodeError:
-        return None
-    return {**scope, "path": path, "headers": [*headers, (b"content-type", bodies.JSON_TYPE.encode())]}
+        raise intake.no_text() from None
+    return {**scope, "path": path, "headers": [*headers, (_CONTENT_TYPE, intake.JSON_TYPE.encode())]}
 
 
 def _content_type(scope: Scope) -> str:
-    return b", ".join(value for name, value in scope["headers"] if name == b"content-type").decode("latin-1")
+    return b", ".join(value for name, value in scope["headers"] if name == _CONTENT_TYPE).decode("latin-1")
 
 
-async def _refuse(send: Send, code: str, detail: str) -> None:
-    for message in _refusal(code, detail):
-        await send(message)
-
-
-def _refusal(code: str, detail: str) -> list[MutableMapping[str, Any]]:
-    body = json.dumps(problems.document(code, "The request is not valid", detail, {})).encode()
-    headers = [(b"content-type", problems.CONTENT_TYPE.encode()), (b"connection", b"close")]
+def _refusal(refused: intake.Refused) -> list[MutableMapping[str, Any]]:
+    headers = [(_CONTENT_TYPE, problems.CONTENT_TYPE.encode()), (b"connection", b"close")]
     return [
-        {"type": "http.response.start", "status": problems.STATUS[code], "headers": headers},
-        {"type": "http.response.body", "body": body},
+        {"type": "http.response.start", "status": refused.status, "headers": headers},
+        {"type": "http.response.body", "body": refused.body.encode()},
     ]

@@ -1,0 +1,172 @@
+"""The API behind an HTTP API answers as it does behind the local server: the same calls, put to both."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from aws_lambda_powertools.event_handler import HttpResolverLocal
+
+from pullprod_control_plane.application import tokens
+from pullprod_control_plane.bootstrap import ControlPlane
+from pullprod_control_plane.entrypoints.api import app
+from pullprod_control_plane.entrypoints.aws.http_api import HttpApi
+from pullprod_control_plane.entrypoints.local.api_server import ApiServer
+from tests.support.refusals import check
+from tests.support.world import opened, page
+
+TEXTS = ("text/", "application/json", "application/xml", "application/javascript")
+BRANCH = "fix/50%25, a+b#1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content_type: str
+    document: Any
+
+
+@dataclass
+class Both:
+    """Both before one control plane, made for each call, since a route knows one resolver at a time."""
+
+    control: ControlPlane
+    token: str
+
+    def call(self, method: str, address: str, body: bytes = b"", **headers: str) -> Answer:
+        """Return the answer, which has to be the same from both."""
+        sent = {"authorization": f"Bearer {self.token}", "host": "localhost"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        served = self._served(method, address, sent, body)
+        assert self.sent(event(method, address, sent, body)) == served
+        return served
+
+    def sent(self, request: dict[str, Any]) -> Answer:
+        answer = HttpApi(self.control)(request, None)
+        headers = {name.lower(): value for name, value in answer["headers"].items()}
+        return Answer(answer["statusCode"], headers["content-type"], json.loads(answer["body"]))
+
+    def _served(self, method: str, address: str, headers: dict[str, str], body: bytes) -> Answer:
+        path, _, query = address.partition("?")
+        scope = {"type": "http", "method": method, "path": unquote(path), "raw_path": path.encode()}
+        scope |= {"query_string": query.encode(), "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+        messages: list[MutableMapping[str, Any]] = []
+
+        async def receive() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            messages.append(message)
+
+        server = ApiServer(app.create(HttpResolverLocal(enable_validation=True), self.control))
+        asyncio.run(server(scope, receive, send))
+        found = {name.lower(): value for name, value in messages[0]["headers"]}
+        return Answer(messages[0]["status"], found[b"content-type"].decode(), json.loads(messages[1]["body"]))
+
+
+def event(method: str, address: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """Return the request as API Gateway describes it: no escape left in the path but `%25`, bodies that it does not
+    know to be text in base64, nothing said of what is not there."""
+    path, _, query = address.partition("?")
+    text = headers.get("content-type", "").startswith(TEXTS)
+    made: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": unquote(path.replace("%25", "%2525")),
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "isBase64Encoded": bool(body) and not text,
+    }
+    if query:
+        made["queryStringParameters"] = dict(pair.split("=", 1) for pair in unquote(query).split("&"))
+    return {**made, "body": body.decode() if text else base64.b64encode(body).decode()} if body else made
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    with opened(tmp_path_factory.mktemp("world")) as world:
+        world.configure()
+        world.publish(page("one"), "one", branch=unquote(BRANCH))
+        world.publish(page("two"), "two", branch="a,b")
+        token = tokens.first_admin(world.ports)
+        assert token
+        yield Both(ControlPlane(world.ports, world.addresses), token)
+
+
+def test_a_reference_with_slashes_and_signs_reaches_the_call_that_it_is_for(both: Both) -> None:
+    shown = both.call("GET", "/v1/apps/shop/versions/branch:fix%2F50%25%2C%20a+b%231")
+    manifest = both.call("GET", "/v1/apps/shop/versions/branch%3Afix%2F50%25%2C%20a%2Bb%231/manifest")
+
+    assert (shown.status, shown.document["branch"]) == (200, "fix/50%, a+b#1")
+    assert [file["path"] for file in manifest.document["files"]] == ["index.html", "style.css"]
+
+
+@pytest.mark.parametrize("query", ["branch=a%2Cb", "branch=a,b", "branch=fix/50%25,%20a%2Bb%231", "limit=1"])
+def test_a_parameter_is_taken_as_it_was_sent(both: Both, query: str) -> None:
+    assert len(both.call("GET", f"/v1/apps/shop/versions?{query}").document["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    "label", [{}, {"content_type": "application/x-www-form-urlencoded"}, {"content_type": "application/json"}]
+)
+def test_a_body_is_json_however_curl_labels_it(both: Both, label: dict[str, str]) -> None:
+    plan = both.call("POST", "/v1/apps/shop/pointers/production/plan", b'{"version": "branch:a,b"}', **label)
+
+    assert (plan.status, plan.document["version"]["branch"]) == (200, "a,b")
+
+
+def test_names_of_headers_are_of_any_case(both: Both) -> None:
+    sent = {"Authorization": f"Bearer {both.token}", "Content-Type": "application/json"}
+
+    assert both.sent(event("GET", "/v1/apps/shop", sent, b"")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "body", "status", "code"),
+    [
+        ("GET", "/", b"", 404, "not-found"),
+        ("GET", "/v1/apps/nobody", b"", 404, "not-found"),
+        ("TRACE", "/v1/apps", b"", 404, "not-found"),
+        ("GET", "/v1/apps/shop/versions/", b"", 404, "not-found"),
+        ("GET", "/v1/apps/shop/versions/branch:none", b"", 404, "not-found"),
+        ("GET", "/v1/apps/shop/versions?limit=0", b"", 422, "invalid-request"),
+        ("PUT", "/v1/apps/shop", b"", 422, "invalid-request"),
+        ("PUT", "/v1/apps/shop", b"{", 422, "invalid-request"),
+        ("PUT", "/v1/apps/shop", b"\xff", 422, "invalid-request"),
+        ("PUT", "/v1/apps/shop", b'{"unknown": 1}', 422, "invalid-request"),
+        ("PUT", "/v1/apps/shop", b"[" * 100_000, 422, "invalid-request"),
+        ("PUT", "/v1/apps/shop", b" " * (6 * 1024 * 1024 + 1), 413, "payload-too-large"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_refusal_is_a_problem_document(
+    both: Both, method: str, address: str, body: bytes, status: int, code: str
+) -> None:
+    answer = both.call(method, address, body)
+
+    assert answer.content_type == "application/problem+json"
+    check(answer.document, status, code)
+
+
+def test_who_shows_no_token_is_refused(both: Both) -> None:
+    check(both.call("GET", "/v1/apps", authorization="Bearer no").document, 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("broken", [{"rawPath": None}, {"headers": None}, {"requestContext": {}}])
+def test_what_is_no_request_is_answered_all_the_same(both: Both, broken: dict[str, Any]) -> None:
+    answer = both.sent({**event("GET", "/v1/apps", {}, b""), **broken})
+
+    check(answer.document, 500, "internal")
+
+
+def test_a_body_that_is_no_base64_is_refused(both: Both) -> None:
+    request = event("PUT", "/v1/apps/shop", {}, b"{}")
+
+    check(both.sent({**request, "body": "{}"}).document, 422, "invalid-request")
