@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullprod_control_plane.domain import trust
+from pullprod_control_plane.domain.errors import Forbidden, InvalidRequest
+from pullprod_control_plane.domain.roles import Role
+from pullprod_control_plane.domain.trust import Rule, Use
+from tests.support.oidc import CLAIMS
+
+PUBLISH = Rule("acme/shop", "74", "65", Role.PUBLISHER)
+RELEASE = replace(
+    PUBLISH,
+    role=Role.RELEASER,
+    pointers=("production",),
+    environment="production",
+    workflow="acme/shop/.github/workflows/release.yml",
+)
+
+
+def _claims(**changed: Any) -> dict[str, str]:
+    return {name: str(value) for name, value in {**CLAIMS, **changed}.items() if value is not None}
+
+
+def test_every_claim_of_a_recorded_token_is_required_compared_or_ignored_on_purpose() -> None:
+    assert set(CLAIMS) <= set(trust.CLAIMS)
+    compared = {name for name, use in trust.CLAIMS.items() if use is Use.COMPARED}
+    everything = replace(RELEASE, environment="e", workflow="o/r/w.yml")
+    assert {mismatch.claim for mismatch in trust.mismatches(everything, {})} == compared
+
+
+def test_a_run_of_the_trusted_repository_is_granted_what_the_rule_says() -> None:
+    assert trust.grant([PUBLISH], _claims()) == trust.Grant(Role.PUBLISHER, ())
+    released = _claims(environment="production", job_workflow_ref=f"{RELEASE.workflow}@refs/heads/main")
+    assert trust.grant([PUBLISH, RELEASE], released) == trust.Grant(Role.RELEASER, ("production",))
+    assert trust.grant([RELEASE, PUBLISH], _claims()) == trust.Grant(Role.PUBLISHER, ())
+
+
+def test_pointers_of_rules_with_the_same_role_add_up_and_those_of_weaker_ones_do_not() -> None:
+    other = replace(RELEASE, environment=None, workflow=None, pointers=("next", "production"))
+    weaker = replace(PUBLISH, pointers=("beta",))
+    released = _claims(environment="production", job_workflow_ref=RELEASE.workflow)
+    assert trust.grant([weaker, RELEASE, other], released).pointers == ("production", "next")
+
+
+def test_old_and_new_subjects_make_no_difference() -> None:
+    for sub in ("repo:acme/shop:ref:refs/heads/main", "repo:acme@65/shop@74:ref:refs/heads/main", "anything"):
+        assert trust.grant([PUBLISH], _claims(sub=sub)).role is Role.PUBLISHER
+
+
+@pytest.mark.parametrize(
+    ("claim", "found"),
+    [
+        ("repository_id", "740"),  # A foreign repository with our name, or ours recreated by somebody else.
+        ("repository_id", None),
+        ("repository_id", ""),
+        ("repository_owner_id", "66"),  # Transferred to another owner.
+        ("event_name", "release"),
+        ("event_name", "Push"),
+        ("ref", "refs/tags/v1"),
+        ("ref", "refs/pull/7/merge"),
+        ("ref", "x/refs/heads/main"),
+        ("environment", None),
+        ("environment", "Production"),
+        ("environment", "production2"),
+        ("job_workflow_ref", "acme/shop/.github/workflows/other.yml@refs/heads/main"),
+        ("job_workflow_ref", "evil/shop/.github/workflows/release.yml@refs/heads/main"),
+        ("job_workflow_ref", None),
+    ],
+)
+def test_a_claim_that_differs_refuses_and_is_named(claim: str, found: str | None) -> None:
+    good = {"environment": "production", "job_workflow_ref": f"{RELEASE.workflow}@refs/heads/main"}
+    with pytest.raises(Forbidden) as refused:
+        trust.grant([RELEASE], _claims(**{**good, claim: found}))
+    assert refused.value.facts["claim"] == claim
+    assert refused.value.facts["mismatches"] == [
+        {"claim": claim, "expected": _expected(claim), "found": found},
+    ]
+
+
+def _expected(claim: str) -> str:
+    return next(m.expected for m in trust.mismatches(RELEASE, {}) if m.claim == claim)
+
+
+@pytest.mark.parametrize("event", sorted(trust.REFUSED_EVENTS))
+def test_events_that_run_what_strangers_send_are_never_trusted(event: str) -> None:
+    with pytest.raises(InvalidRequest, match=event):
+        trust.check([replace(PUBLISH, events=("push", event))])
+    with pytest.raises(Forbidden, match=event):
+        trust.grant([replace(PUBLISH, events=(event,))], _claims(event_name=event))
+
+
+def test_a_pattern_is_no_regular_expression_and_fits_as_a_whole() -> None:
+    rule = replace(PUBLISH, refs=("refs/heads/release-*.x",))
+    assert trust.mismatches(rule, _claims(ref="refs/heads/release-1/2.x")) == []
+    for ref in (
+        "refs/heads/release-1yx",
+        "refs/heads/release-1.x.y",
+        "refs/heads/release.x",
+        "xrefs/heads/release-1.x",
+    ):
+        assert [m.claim for m in trust.mismatches(rule, _claims(ref=ref))] == ["ref"]
+
+
+def test_an_app_without_rules_trusts_nobody_and_says_what_would_admit() -> None:
+    with pytest.raises(Forbidden, match="trusts no workflow") as refused:
+        trust.grant([], _claims())
+    would: Any = refused.value.facts["would_admit"]
+    assert (would["repository_id"], would["refs"]) == ("74", ["refs/heads/main"])
+
+
+def test_the_nearest_rule_is_the_one_that_is_told_about() -> None:
+    far = replace(PUBLISH, repository_id="1", repository_owner_id="2", events=("schedule",))
+    with pytest.raises(Forbidden) as refused:
+        trust.grant([far, PUBLISH], _claims(ref="refs/tags/v1"))
+    assert refused.value.facts["claim"] == "ref"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"repository_id": "acme"},
+        {"repository_owner_id": ""},
+        {"repository_id": "0"},
+        {"repository": "shop"},
+        {"events": ()},
+        {"refs": ()},
+        {"refs": ("",)},
+        {"refs": ("x",) * 21},
+        {"workflow": "release.yml"},
+        {"workflow": "acme/shop/*"},
+        {"pointers": ("no--good",)},
+        {"role": Role.RELEASER},
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        trust.check([replace(PUBLISH, **wrong)])
+    assert refused.value.facts["where"] in {"trust", "pointer"}
+    trust.check([PUBLISH, RELEASE])
+
+
+def test_rules_are_bounded_in_number() -> None:
+    with pytest.raises(InvalidRequest):
+        trust.check([PUBLISH] * (trust.MAX_RULES + 1))

@@ -1,0 +1,82 @@
+"""Tokens as GitHub issues them, and the keys that sign them, made once a process."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from jwt.algorithms import RSAAlgorithm
+
+ISSUER = "https://token.actions.githubusercontent.com"
+AUDIENCE = "https://pullprod.example.com"
+
+# The claims of a token for a push, without its times. Names and order are those of GitHub's documentation.
+CLAIMS: dict[str, Any] = {
+    "jti": "df4a5b6e-0d1c-4c5f-9f43-0f5f8f2f7a11",
+    "sub": "repo:acme@65/shop@74:ref:refs/heads/main",
+    "aud": AUDIENCE,
+    "ref": "refs/heads/main",
+    "sha": "3f9c2a1b7d4e5f60718293a4b5c6d7e8f9012345",
+    "repository": "acme/shop",
+    "repository_owner": "acme",
+    "actor_id": "12",
+    "repository_visibility": "private",
+    "repository_id": "74",
+    "repository_owner_id": "65",
+    "run_id": "9876543210",
+    "run_number": "10",
+    "run_attempt": "2",
+    "runner_environment": "github-hosted",
+    "actor": "octocat",
+    "workflow": "publish",
+    "head_ref": "",
+    "base_ref": "",
+    "event_name": "push",
+    "ref_protected": "true",
+    "ref_type": "branch",
+    "workflow_ref": "acme/shop/.github/workflows/publish.yml@refs/heads/main",
+    "workflow_sha": "3f9c2a1b7d4e5f60718293a4b5c6d7e8f9012345",
+    "job_workflow_ref": "acme/shop/.github/workflows/publish.yml@refs/heads/main",
+    "job_workflow_sha": "3f9c2a1b7d4e5f60718293a4b5c6d7e8f9012345",
+    "check_run_id": "5551234",
+    "enterprise": "acme-inc",
+    "enterprise_id": "7",
+    "iss": ISSUER,
+}
+
+
+@cache
+def private_key(name: str = "a", bits: int = 2_048) -> RSAPrivateKey:
+    """Return the key of that name, the same throughout a process."""
+    del name
+    return rsa.generate_private_key(public_exponent=65_537, key_size=bits)
+
+
+def jwk(kid: str, key: RSAPrivateKey, **changed: Any) -> dict[str, Any]:
+    """Return the public half of `key` as a JWKS lists it."""
+    public = json.loads(RSAAlgorithm.to_jwk(key.public_key()))
+    return {**public, "kid": kid, "use": "sig", "alg": "RS256", **changed}
+
+
+def times(now: datetime, lives: timedelta = timedelta(minutes=5)) -> dict[str, int]:
+    """Return the times of a token issued at `now`; GitHub lets it be valid from ten minutes before."""
+    issued = int(now.timestamp())
+    return {"iat": issued, "nbf": issued - 600, "exp": issued + int(lives.total_seconds())}
+
+
+def token(claims: dict[str, Any], key: RSAPrivateKey, **header: Any) -> str:
+    """Return a token with these claims, signed with RS256; claims that are None are left out."""
+    given = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(given, key, algorithm="RS256", headers={"kid": "a", **header})
+
+
+def assembled(header: Any, payload: Any, signature: bytes = b"") -> str:
+    """Return a token of parts as they are given, however wrong: texts as they are, all else as JSON."""
+    parts = [part.encode() if isinstance(part, str) else json.dumps(part).encode() for part in (header, payload)]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (*parts, signature))
