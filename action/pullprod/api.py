@@ -27,7 +27,7 @@ _FUTILE = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, re
 _MAX_ANSWER = 64 * 1024 * 1024
 
 
-class _Bearer(requests.auth.AuthBase):
+class Bearer(requests.auth.AuthBase):
     """Sets the token. Being explicit, it also keeps a .netrc from replacing it."""
 
     def __init__(self, token: str | None) -> None:
@@ -51,7 +51,7 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         self._url = connection.url
         self._session = requests.Session()
-        self._session.auth = _Bearer(connection.token)
+        self._session.auth = Bearer(connection.token)
         self._session.headers["User-Agent"] = f"pullprod/{__version__}"
         # A proxy cannot reach this machine's own loopback.
         self._session.trust_env = not is_loopback(urlsplit(connection.url).hostname)
