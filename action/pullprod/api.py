@@ -34,6 +34,7 @@ class Bearer(requests.auth.AuthBase):
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return the request with the token, if there is one."""
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request

@@ -88,7 +88,7 @@ def _expected(claim: str) -> str:
 @pytest.mark.parametrize("event", sorted(trust.REFUSED_EVENTS))
 def test_events_that_run_what_strangers_send_are_never_trusted(event: str) -> None:
     with pytest.raises(InvalidRequest, match=event):
-        trust.check([replace(PUBLISH, events=("push", event))])
+        trust.check_rules([replace(PUBLISH, events=("push", event))])
     with pytest.raises(Forbidden, match=event):
         trust.grant([replace(PUBLISH, events=(event,))], _claims(event_name=event))
 
@@ -138,11 +138,11 @@ def test_the_nearest_rule_is_the_one_that_is_told_about() -> None:
 )
 def test_a_rule_that_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        trust.check([replace(PUBLISH, **wrong)])
+        trust.check_rules([replace(PUBLISH, **wrong)])
     assert refused.value.facts["where"] in {"trust", "pointer"}
-    trust.check([PUBLISH, RELEASE])
+    trust.check_rules([PUBLISH, RELEASE])
 
 
 def test_rules_are_bounded_in_number() -> None:
     with pytest.raises(InvalidRequest):
-        trust.check([PUBLISH] * (trust.MAX_RULES + 1))
+        trust.check_rules([PUBLISH] * (trust.MAX_RULES + 1))

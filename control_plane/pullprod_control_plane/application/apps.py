@@ -13,6 +13,7 @@ from ..domain.errors import Busy, NameTaken, PayloadTooLarge
 from ..domain.json import Json
 from ..domain.names import PRODUCTION, check_app
 from ..domain.pointers import Pointer
+from ..domain.trust import Rule
 from ..ports import Change, Delete, Item, Lost, Ports, Put
 from . import keys, reading, records, routing
 from .reading import Kept, Page
@@ -32,6 +33,7 @@ class Wanted:
     lineage: Mapping[str, str]
     retention: Retention
     drift: DriftSetting = "repair"
+    trust: tuple[Rule, ...] = ()
 
 
 def listed(ports: Ports, limit: int, cursor: str | None) -> Page[App]:
@@ -86,6 +88,7 @@ def _app(ports: Ports, name: str, before: App | None, wanted: Wanted) -> App:
         lineage=dict(wanted.lineage),
         retention=wanted.retention,
         drift=wanted.drift,
+        trust=wanted.trust,
     )
 
 

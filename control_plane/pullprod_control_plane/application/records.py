@@ -14,6 +14,7 @@ from ..domain.manifests import Site
 from ..domain.pointers import EndedHold, Hold, Pointer, PointerState
 from ..domain.roles import Role, Token
 from ..domain.swaps import Swap, SwapKind
+from ..domain.trust import Rule
 from ..domain.versions import State, Version
 
 Body = Mapping[str, Json]
@@ -82,7 +83,13 @@ def app(body: Body) -> App:
     """Return the app that an item keeps."""
     fields = cast("dict[str, Any]", dict(body))
     hosts = {name: tuple(listed) for name, listed in fields["hosts"].items()}
-    return App(**{**fields, "hosts": hosts, "retention": Retention(**fields["retention"])})
+    rules = tuple(_rule(entry) for entry in fields["trust"])
+    return App(**{**fields, "hosts": hosts, "retention": Retention(**fields["retention"]), "trust": rules})
+
+
+def _rule(fields: Mapping[str, Any]) -> Rule:
+    lists = {name: tuple(fields[name]) for name in ("pointers", "events", "refs")}
+    return Rule(**{**fields, **lists, "role": Role(fields["role"])})
 
 
 def token(body: Body) -> Token:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from .errors import InvalidRequest
 from .names import PRODUCTION, check_host, check_pointer
+from .trust import Rule, check_rules
 
 LINEAGE_SETTINGS = ("refuse", "off")
 DriftSetting = Literal["repair", "report"]
@@ -28,7 +29,7 @@ class App:
     """An app's configuration.
 
     `hosts` and `lineage` are by pointer; `follow` maps pointers to branches; `drift` tells what becomes of a target
-    that does not show what the ledger says.
+    that does not show what the ledger says; `trust` lists the workflow runs that may act on the app.
     """
 
     name: str
@@ -40,6 +41,7 @@ class App:
     lineage: Mapping[str, str] = field(default_factory=lambda: {PRODUCTION: "refuse"})
     retention: Retention = field(default_factory=Retention)
     drift: DriftSetting = "repair"
+    trust: tuple[Rule, ...] = ()
 
     def named_pointers(self) -> frozenset[str]:
         """Return the pointers that belong to the configuration, hence to no branch by its name alone."""
@@ -60,3 +62,4 @@ def check(app: App) -> None:
         raise InvalidRequest(f"The lineage guard is 'refuse' or 'off', not {bad[0][:80]!r}.", where="guards.lineage")
     if min(app.retention.keep_days, app.retention.keep_newest, app.retention.keep_per_branch) < 1:
         raise InvalidRequest("Retention keeps at least 1 of each kind.", where="retention")
+    check_rules(app.trust)

@@ -115,7 +115,7 @@ class Mismatch:
     found: str | None
 
 
-def check(rules: Sequence[Rule]) -> None:
+def check_rules(rules: Sequence[Rule]) -> None:
     """Raise InvalidRequest for the first thing in the rules that cannot be meant."""
     if len(rules) > MAX_RULES:
         raise _bad(f"has {len(rules)} rules; at most {MAX_RULES} are taken")

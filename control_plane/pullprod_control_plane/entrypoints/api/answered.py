@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.apps import DriftSetting
-from .taken import FileTaken, FunctionTaken, GuardsTaken, HealthTaken, RetentionTaken, SiteTaken
+from .taken import FileTaken, FunctionTaken, GuardsTaken, HealthTaken, RetentionTaken, RuleTaken, SiteTaken
 
 
 class Answered(BaseModel):
@@ -33,6 +33,7 @@ class App(Answered):
     guards: GuardsTaken
     retention: RetentionTaken
     drift: DriftSetting
+    trust: list[RuleTaken]
     created_at: str
     updated_at: str
 

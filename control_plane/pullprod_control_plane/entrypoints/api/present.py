@@ -18,6 +18,7 @@ from ...domain.lineage import Difference
 from ...domain.pointers import Pointer
 from ...domain.roles import Token
 from ...domain.swaps import Swap
+from ...domain.trust import Rule
 from ...domain.versions import Version
 from ...ports import Upload
 from . import answered, taken
@@ -43,9 +44,15 @@ def app(record: App) -> answered.App:
             keep_per_branch=record.retention.keep_per_branch,
         ),
         drift=record.drift,
+        trust=[taken.RuleTaken.model_validate(_rule(rule)) for rule in record.trust],
         created_at=record.created_at,
         updated_at=record.updated_at,
     )
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    lists = {name: list(getattr(rule, name)) for name in ("pointers", "events", "refs")}
+    return {**asdict(rule), **lists, "role": rule.role.value}
 
 
 def version(control: ControlPlane, record: Version, shown: Mapping[str, list[str]] | None = None) -> answered.Version:

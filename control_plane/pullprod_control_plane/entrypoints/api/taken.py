@@ -21,6 +21,7 @@ from ...domain.functions import (
     TIMEOUT_S,
 )
 from ...domain.names import MAX_FUNCTION
+from ...domain.trust import DEFAULT_EVENTS, DEFAULT_REFS, MAX_PATTERNS, MAX_RULES
 
 # References come percent-encoded in paths, since branch names have slashes.
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=800), AfterValidator(unquote)]
@@ -106,6 +107,23 @@ class GuardsTaken(Taken):
     lineage: dict[str, Literal["refuse", "off"]] = {"production": "refuse"}
 
 
+class RuleTaken(Taken):
+    """A kind of workflow run that is trusted. In `refs`, `*` stands for any characters; null fits anything.
+
+    A repository is known by its ids, as `gh api repos/OWNER/NAME` tells them; its name is for people.
+    """
+
+    repository: Annotated[str, StringConstraints(max_length=140)]
+    repository_id: Annotated[str, StringConstraints(max_length=19)]
+    repository_owner_id: Annotated[str, StringConstraints(max_length=19)]
+    role: Literal["viewer", "publisher", "releaser", "admin"] = "publisher"
+    pointers: Annotated[list[Name], Field(max_length=100)] = []
+    events: Annotated[list[Ref], Field(max_length=MAX_PATTERNS)] = list(DEFAULT_EVENTS)
+    refs: Annotated[list[Ref], Field(max_length=MAX_PATTERNS)] = list(DEFAULT_REFS)
+    environment: Ref | None = None
+    workflow: Annotated[str, StringConstraints(max_length=600)] | None = None
+
+
 class AppTaken(Taken):
     """An app's configuration; `{}` takes every default. `hosts` are by pointer, `follow` maps pointers to branches."""
 
@@ -115,6 +133,7 @@ class AppTaken(Taken):
     guards: GuardsTaken = GuardsTaken()
     retention: RetentionTaken = RetentionTaken()
     drift: DriftSetting = "repair"
+    trust: Annotated[list[RuleTaken], Field(max_length=MAX_RULES)] = []
 
 
 class PageTaken(Taken):

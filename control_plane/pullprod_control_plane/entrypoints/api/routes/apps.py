@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from ....application import apps, audit, prune, reading
 from ....domain.apps import Retention
-from ....domain.roles import Call
+from ....domain.roles import Call, Role
+from ....domain.trust import Rule
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
 
@@ -47,9 +48,15 @@ def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[a
         lineage=body.guards.lineage,
         retention=Retention(**body.retention.model_dump()),
         drift=body.drift,
+        trust=tuple(_rule(rule) for rule in body.trust),
     )
     record, new = apps.configure(access.control(router).ports, app, wanted)
     return created(present.app(record)) if new else ok(present.app(record))
+
+
+def _rule(body: taken.RuleTaken) -> Rule:
+    lists = {name: tuple(getattr(body, name)) for name in ("pointers", "events", "refs")}
+    return Rule(**{**body.model_dump(), **lists, "role": Role(body.role)})
 
 
 @router.post("/v1/apps/<app>/prune", tags=["apps"], operation_id="prune", responses=READS)
