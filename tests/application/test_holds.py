@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pullprod_control_plane.application import holds
-from pullprod_control_plane.domain.errors import InvalidRequest, NotFound, PointerHeld
+from pullprod_control_plane.domain.errors import Forbidden, InvalidRequest, NotFound, PointerHeld
 from tests.support.tapped import once, tap
 from tests.support.world import ANN, APP, BOB, World
 
@@ -17,7 +17,7 @@ def test_a_held_pointer_does_not_move_until_it_is_released(world: World) -> None
     assert (held.hold.owner, held.hold.reason, held.hold.until) == (BOB, "launch day", None)
     with pytest.raises(PointerHeld, match="launch day"):
         world.point("production", version.id)
-    assert holds.release(world.ports, APP, "production", ANN).hold is None
+    assert holds.release(world.ports, APP, "production", BOB).hold is None
     world.point("production", version.id)
     assert world.shown("production") == version.id
 
@@ -41,9 +41,46 @@ def test_an_overridden_hold_is_recorded_and_stands(world: World) -> None:
 
 def test_a_new_hold_replaces_the_old(world: World) -> None:
     holds.hold(world.ports, APP, "production", BOB, "one", None)
-    again = holds.hold(world.ports, APP, "production", ANN, "two", "2026-06-02T00:00:00Z").hold
+    again = holds.hold(world.ports, APP, "production", BOB, "two", "2026-06-02T00:00:00Z").hold
     assert again is not None
-    assert (again.owner, again.reason) == (ANN, "two")
+    assert (again.owner, again.reason) == (BOB, "two")
+
+
+def test_nobody_but_its_owner_releases_or_replaces_a_hold_without_the_right_to_override(world: World) -> None:
+    holds.hold(world.ports, APP, "production", BOB, "launch day", None)
+    with pytest.raises(Forbidden, match="held by token:bob: launch day"):
+        holds.release(world.ports, APP, "production", ANN)
+    with pytest.raises(Forbidden, match="held by token:bob: launch day"):
+        holds.hold(world.ports, APP, "production", ANN, "mine now", None)
+    held = world.pointer("production").hold
+    assert held is not None
+    assert (held.owner, held.reason) == (BOB, "launch day")
+
+
+def test_who_may_override_releases_and_replaces_any_hold_and_that_is_recorded(world: World) -> None:
+    holds.hold(world.ports, APP, "production", BOB, "launch day", None)
+    replaced = holds.hold(world.ports, APP, "production", ANN, "mine now", None, anybodys=True)
+    assert replaced.hold is not None
+    assert replaced.hold.owner == ANN
+    released = holds.release(world.ports, APP, "production", BOB, anybodys=True)
+    assert released.last_hold is not None
+    assert (released.last_hold.owner, released.last_hold.ended_by) == (ANN, BOB)
+
+
+def test_a_hold_whose_time_has_come_is_anybody_s(world: World) -> None:
+    holds.hold(world.ports, APP, "production", BOB, "launch day", "2026-06-01T13:00:00Z")
+    world.clock.go_on(hours=2)
+    held = holds.hold(world.ports, APP, "production", ANN, "next launch", None)
+    assert held.hold is not None
+    assert held.hold.owner == ANN
+
+
+def test_whoever_rolled_a_following_pointer_back_releases_its_hold(world: World) -> None:
+    world.line("a", "b")
+    world.rollback("main", by=BOB)
+    with pytest.raises(Forbidden):
+        holds.release(world.ports, APP, "main", ANN)
+    assert holds.release(world.ports, APP, "main", BOB).hold is None
 
 
 def test_a_name_can_be_held_before_anything_is_pointed_at(world: World) -> None:

@@ -341,7 +341,7 @@ def test_a_hold_that_was_released_or_replaced_is_not_ended_again(world: World) -
     holds.hold(world.ports, APP, "production", BOB, "one again", UNTIL)
     holds.hold(world.ports, APP, "production", BOB, "two", None)
     holds.hold(world.ports, APP, "demo", BOB, "three", UNTIL)
-    holds.release(world.ports, APP, "demo", ANN)
+    holds.release(world.ports, APP, "demo", ANN, anybodys=True)
     for _ in range(62):
         world.reconcile()
     hold, ended = world.pointer("production").hold, world.pointer("demo").last_hold

@@ -138,6 +138,21 @@ def test_only_an_admin_overrides_a_hold(api: Api, caller: Api, shop: str) -> Non
     assert api.ok("PUT", f"/v1/apps/{shop}{PRODUCTION}", forced)["swap"]["forced"] == ["hold"]
 
 
+def test_a_releaser_releases_its_own_hold_and_nobody_else_s(api: Api, caller: Api, shop: str) -> None:
+    hold = f"/v1/apps/{shop}{PRODUCTION}/hold"
+    api.ok("PUT", hold, {"reason": "wait for marketing"})
+    caller.token = token(api, "releaser")["token"]
+    with nothing_changes(api, shop):
+        refused(caller.call("DELETE", hold), 403, "forbidden")
+        problem = refused(caller.call("PUT", hold, {"reason": "mine"}), 403, "forbidden")
+    assert problem["hold"]["reason"] == "wait for marketing"
+    api.ok("DELETE", hold)
+    caller.ok("PUT", hold, {"reason": "mine"})
+    assert caller.ok("DELETE", hold)["hold"] is None
+    caller.ok("PUT", hold, {"reason": "mine"})
+    assert api.ok("DELETE", hold)["last_hold"]["ended_by"] == "token:admin"
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -126,7 +126,7 @@ def hold_command(context: Context, pointer: str, reason: str, until: str | None)
 @click.argument("pointer")
 @connected
 def unhold_command(context: Context, pointer: str) -> None:
-    """Release POINTER."""
+    """Release POINTER: whoever holds it may, and an admin."""
     released = context.api.call("DELETE", f"{_path(context, pointer)}/hold")
     if context.as_json:
         print_json(released)

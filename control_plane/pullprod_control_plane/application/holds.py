@@ -18,8 +18,14 @@ _MAX_REASON = 1_000
 _RECONCILER = "system:reconciler"
 
 
-def hold(ports: Ports, app: str, name: str, by: str, reason: str, until: str | None) -> Pointer:
-    """Hold a pointer for `reason`, until a time (ISO 8601) or until it is released; a new hold replaces the old."""
+def hold(
+    ports: Ports, app: str, name: str, by: str, reason: str, until: str | None, *, anybodys: bool = False
+) -> Pointer:
+    """Hold a pointer for `reason`, until a time (ISO 8601) or until it is released; a new hold replaces the old.
+
+    Raises:
+        Forbidden: somebody else holds it, and `anybodys` does not say that the caller may replace such a hold.
+    """
     if not reason.strip() or len(reason) > _MAX_REASON:
         raise InvalidRequest(f"Say why, in 1 to {_MAX_REASON:,} characters.", where="reason")
     now = reading.now(ports)
@@ -30,6 +36,7 @@ def hold(ports: Ports, app: str, name: str, by: str, reason: str, until: str | N
     reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_pointer(ports, app, name) or Kept(Pointer(app, name), 0)
+        _check_owner(kept.record, by, now, anybodys=anybodys)
         held = replace(kept.record, hold=Hold(reason, by, now, end))
         try:
             ports.ledger.commit([_put(held, kept), *_listed(ports, held)])
@@ -39,14 +46,19 @@ def hold(ports: Ports, app: str, name: str, by: str, reason: str, until: str | N
     raise Busy(f"{name} changed too often at once. Try again.")
 
 
-def release(ports: Ports, app: str, name: str, by: str) -> Pointer:
-    """Let a pointer go; one that nobody holds stays as it is."""
+def release(ports: Ports, app: str, name: str, by: str, *, anybodys: bool = False) -> Pointer:
+    """Let a pointer go; one that nobody holds stays as it is.
+
+    Raises:
+        Forbidden: somebody else holds it, and `anybodys` does not say that the caller may release such a hold.
+    """
     check_pointer(name)
     reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_pointer(ports, app, name)
         if kept.record.hold is None:
             return kept.record
+        _check_owner(kept.record, by, reading.now(ports), anybodys=anybodys)
         released = pointers.released(kept.record, by, reading.now(ports), automatic=False)
         try:
             ports.ledger.commit([_put(released, kept)])
@@ -54,6 +66,11 @@ def release(ports: Ports, app: str, name: str, by: str) -> Pointer:
             continue
         return released
     raise Busy(f"{name} changed too often at once. Try again.")
+
+
+def _check_owner(pointer: Pointer, by: str, now: str, *, anybodys: bool) -> None:
+    if not anybodys:
+        pointers.require_own_hold(pointer, by, now)
 
 
 def end_due(ports: Ports, at_once: int) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from .errors import NothingToRollBackTo, PointerHeld, StalePointer
+from .errors import Forbidden, NothingToRollBackTo, PointerHeld, StalePointer
+from .json import Json
 
 # How many earlier versions a pointer remembers for rolling back, and how many the edge may still serve to open pages.
 MAX_TRAIL = 20
@@ -99,9 +100,24 @@ def require_free(pointer: Pointer, now: str) -> None:
     until = f"until {hold.until}" if hold.until else "until it is released"
     raise PointerHeld(
         f"{pointer.name} is held by {hold.owner} {until}: {hold.reason}. "
-        f"Ask them, release it, or override it as an admin with force 'hold'.",
-        hold={"reason": hold.reason, "owner": hold.owner, "since": hold.since, "until": hold.until},
+        f"Ask them to release it, or override it as an admin with force 'hold'.",
+        hold=_facts(hold),
     )
+
+
+def require_own_hold(pointer: Pointer, by: str, now: str) -> None:
+    """Raise Forbidden while a hold stands that somebody else than `by` owns."""
+    hold = pointer.hold
+    if hold is not None and hold.active(now) and hold.owner != by:
+        raise Forbidden(
+            f"{pointer.name} is held by {hold.owner}: {hold.reason}. They may release or replace that hold, and so "
+            "may an admin.",
+            hold=_facts(hold),
+        )
+
+
+def _facts(hold: Hold) -> dict[str, Json]:
+    return {"reason": hold.reason, "owner": hold.owner, "since": hold.since, "until": hold.until}
 
 
 def released(pointer: Pointer, by: str, now: str, *, automatic: bool) -> Pointer:

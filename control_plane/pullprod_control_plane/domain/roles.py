@@ -83,12 +83,17 @@ class Caller:
         return not self.pointers or pointer in self.pointers
 
 
+def covers(role: Role, call: Call) -> bool:
+    """Tell whether a role may make a call."""
+    return _RANK[role] >= _RANK[LEAST_ROLE[call]]
+
+
 def require(token: Token, call: Call, app: str | None = None, pointer: str | None = None) -> None:
     """Raise Forbidden unless `token` covers `call` on this app and pointer; None means that none is concerned.
 
     A token that is limited to some apps, or to some pointers, may not make calls that concern all of them.
     """
-    if _RANK[token.role] < _RANK[LEAST_ROLE[call]]:
+    if not covers(token.role, call):
         raise Forbidden(
             f"The token {token.name!r} is a {token.role.value}; to {call.value} takes a {LEAST_ROLE[call].value}.",
             role=token.role.value,

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from ....application import holds, look, reading, swap
 from ....application.swap import Done, Order
 from ....domain.pointers import Pointer, PointerState
-from ....domain.roles import Call, Token
+from ....domain.roles import Call, Token, covers
 from .. import access, answered, present, taken
 from .answers import READS, SWAPS, answer, ok
 
@@ -117,16 +117,17 @@ def hold(app: AppName, name: PointerName, body: Annotated[taken.HoldTaken, Body(
     """Hold a pointer: no path moves it until the hold is released or ends."""
     token = access.require(router, Call.HOLD, app, name)
     access.once(router, token)
-    ports = access.control(router).ports
-    return _answer(holds.hold(ports, app, name, token.principal, body.reason, body.until))
+    ports, anybodys = access.control(router).ports, covers(token.role, Call.OVERRIDE_HOLD)
+    return _answer(holds.hold(ports, app, name, token.principal, body.reason, body.until, anybodys=anybodys))
 
 
 @router.delete("/v1/apps/<app>/pointers/<name>/hold", tags=["pointers"], operation_id="unhold", responses=READS)
 def unhold(app: AppName, name: PointerName) -> Response[answered.Pointer]:
-    """Release a pointer."""
+    """Release a pointer: whoever holds it may, and an admin."""
     token = access.require(router, Call.HOLD, app, name)
     access.once(router, token)
-    return _answer(holds.release(access.control(router).ports, app, name, token.principal))
+    ports, anybodys = access.control(router).ports, covers(token.role, Call.OVERRIDE_HOLD)
+    return _answer(holds.release(ports, app, name, token.principal, anybodys=anybodys))
 
 
 @router.get("/v1/apps/<app>/pointers/<name>/history", tags=["pointers"], operation_id="history", responses=READS)
