@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,9 +18,30 @@ FUNCTIONS = (EDGE / "viewer_request.js", EDGE / "viewer_response.js")
 Case: TypeAlias = dict[str, Any]
 Outcome: TypeAlias = dict[str, Any]
 
+SITE = {
+    "createRequestOriginGroup": {
+        "originIds": [{"originId": "site"}, {"originId": "not-found"}],
+        "failoverCriteria": {"statusCodes": [403, 404]},
+    }
+}
+
+
+def _function(host: str) -> dict[str, Any]:
+    access = {"enabled": True, "signingBehavior": "always", "signingProtocol": "sigv4", "originType": "lambda"}
+    return {
+        "updateRequestOrigin": {
+            "domainName": host,
+            "originAccessControlConfig": access,
+            "customOriginConfig": {"port": 443, "protocol": "https", "sslProtocols": ["TLSv1.2"]},
+            "timeouts": {"readTimeout": 60},
+        }
+    }
+
+
 # The records arrive as text, as the key-value store has them, and a key that is not there makes get() throw.
 _NJS_CLOUDFRONT = """
 let records = {};
+let origin = null;
 async function get(key, options) {
     if (!Object.prototype.hasOwnProperty.call(records, key)) {
         throw new Error('KeyNotFound');
@@ -27,7 +50,10 @@ async function get(key, options) {
 }
 export default {
     kvs: function () { return { get: get }; },
-    use: function (all) { records = all; },
+    updateRequestOrigin: function (parameters) { origin = { updateRequestOrigin: parameters }; },
+    createRequestOriginGroup: function (parameters) { origin = { createRequestOriginGroup: parameters }; },
+    use: function (all) { records = all; origin = null; },
+    chosen: function () { return origin; },
 };
 """
 
@@ -42,9 +68,13 @@ async function main() {
     const outcomes = [];
     for (let i = 0; i < jobs.length; i++) {
         cf.use(jobs[i].records);
-        const handler = jobs[i].event.response ? viewerResponse : viewerRequest;
+        const event = jobs[i].event;
+        const raw = event.request.rawQueryString;
+        event.request.rawQueryString = function () { return raw; };
+        const handler = event.response ? viewerResponse : viewerRequest;
         try {
-            const outcome = await handler(jobs[i].event);
+            const outcome = await handler(event);
+            if (cf.chosen()) { outcome.origin = cf.chosen(); }
             outcomes.push(outcome);
         } catch (error) {
             outcomes.push({ thrown: String(error) });
@@ -71,6 +101,13 @@ def stored(records: Mapping[str, Any]) -> dict[str, str]:
         key: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
         for key, value in present.items()
     }
+
+
+def timed(case: Case) -> Case:
+    """Return a case that is about to run, with the times that it names; `now` is when that was."""
+    now = int(time.time())
+    text = re.sub(r"\{now([+-][0-9]+)\}", lambda match: str(now + int(match[1])), json.dumps(case))
+    return {**json.loads(text), "now": now}
 
 
 def event(case: Case) -> dict[str, Any]:
@@ -106,7 +143,10 @@ def check(case: Case, outcome: Outcome) -> None:
     assert "thrown" not in outcome, outcome["thrown"]
     expected = case["expect"]
     assert outcome.get("statusCode") == expected.get("status"), outcome
-    assert "status" in expected or outcome["uri"] == expected["uri"]
+    if "uri" in expected:
+        assert outcome["uri"] == expected["uri"]
+        assert outcome["origin"] == (_function(expected["origin"]) if "origin" in expected else SITE)
+        assert outcome["querystring"] == (case["request"]["querystring"] if "origin" in expected else {})
     headers = {name: entry["value"] for name, entry in outcome["headers"].items()}
     assert {name: headers.get(name) for name in expected["headers"]} == expected["headers"]
     if "x-pullprod-route" in expected["headers"]:
@@ -115,6 +155,12 @@ def check(case: Case, outcome: Outcome) -> None:
     if "cookies" in expected:
         cookies = outcome["cookies"]
         plain = cookies if "response" in case else {name: entry["value"] for name, entry in cookies.items()}
-        assert plain == expected["cookies"]
+        assert _without_now(plain, case["now"]) == expected["cookies"]
     if "body" in expected:
         assert outcome["body"] == {"encoding": "text", "data": expected["body"]}
+
+
+def _without_now(cookies: Any, now: int) -> Any:
+    """Return cookies with {now} for the time at which the case ran."""
+    recent = "|".join(str(now + seconds) for seconds in range(60))
+    return json.loads(re.sub(rf"\b(?:{recent})\b", "{now}", json.dumps(cookies)))

@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 
 from pullprod_control_plane.adapters.local.edge_files import ServedObject
+from pullprod_control_plane.adapters.local.edge_functions import FunctionCall, FunctionReply
 from pullprod_control_plane.adapters.local.edge_server import EdgeServer
 from pullprod_control_plane.domain.segments import object_key, segment_of
 
@@ -40,6 +41,8 @@ class World:
     routes: dict[str, str] = field(default_factory=dict)
     objects: dict[str, File] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    calls: list[FunctionCall] = field(default_factory=list)
+    reply: FunctionReply = field(default_factory=lambda: FunctionReply(200, [], b"called"))
     port: int = 0
 
     def route(self, key: str, version: str, **more: Any) -> None:
@@ -61,13 +64,21 @@ class World:
         self.asked.append(key)
         return self.objects.get(key)
 
-    def get(self, path: str, host: str = "www.example.com", method: str = "GET", **headers: str) -> Answer:
+    async def call(self, call: FunctionCall) -> FunctionReply:
+        """Stand for every function: note the call, answer what a test has put there."""
+        self.calls.append(call)
+        return self.reply
+
+    def get(
+        self, path: str, host: str = "www.example.com", method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> Answer:
         """Send one request; underscores in header names stand for hyphens."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         sent = {"Host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        connection.request(method, path, headers=sent)
+        connection.request(method, path, body=body, headers=sent)
         response = connection.getresponse()
-        answer = Answer(response.status, {n.lower(): v for n, v in response.getheaders()}, response.read())
+        cookies = response.headers.get_all("set-cookie", [])
+        answer = Answer(response.status, {n.lower(): v for n, v in response.getheaders()}, response.read(), cookies)
         connection.close()
         return answer
 
@@ -91,12 +102,13 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: list[str]
 
 
 @contextmanager
 def serving(world: World) -> Iterator[World]:
     """Run an EdgeServer for `world` until the block ends."""
-    app = EdgeServer(world.routes.get, world.find)
+    app = EdgeServer(world.routes.get, world.find, world.call)
     config = uvicorn.Config(app, log_level="error", lifespan="off", server_header=False)
     server = uvicorn.Server(config)
     # asyncio turns Nagle's algorithm off only for sockets that say they are TCP; with it, every answer takes 40 ms.

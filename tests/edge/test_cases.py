@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.runners import FUNCTIONS, Case, Outcome, check, in_njs, in_quickjs, load_cases
+from tests.edge.runners import FUNCTIONS, Case, Outcome, check, in_njs, in_quickjs, load_cases, timed
 
 CASES = load_cases()
 NAMES = [case["name"] for case in CASES]
@@ -15,18 +15,21 @@ by_name = pytest.mark.parametrize("case", CASES, ids=NAMES)
 
 
 @pytest.fixture(scope="module")
-def njs_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    return dict(zip(NAMES, in_njs(CASES, tmp_path_factory.mktemp("njs")), strict=True))
+def njs_outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Case, Outcome]]:
+    ran = [timed(case) for case in CASES]
+    outcomes = in_njs(ran, tmp_path_factory.mktemp("njs"))
+    return dict(zip(NAMES, zip(ran, outcomes, strict=True), strict=True))
 
 
 @by_name
 def test_quickjs_does_as_the_case_says(case: Case) -> None:
-    check(case, in_quickjs(case))
+    now = timed(case)
+    check(now, in_quickjs(now))
 
 
 @by_name
-def test_njs_does_as_the_case_says(case: Case, njs_outcomes: dict[str, Outcome]) -> None:
-    check(case, njs_outcomes[case["name"]])
+def test_njs_does_as_the_case_says(case: Case, njs_outcomes: dict[str, tuple[Case, Outcome]]) -> None:
+    check(*njs_outcomes[case["name"]])
 
 
 def test_no_two_cases_share_a_name() -> None:

@@ -100,3 +100,26 @@ def test_calls_leave_no_memory_behind() -> None:
     for _ in range(2_000):
         runtime.request(EVENT)
     assert runtime._context.memory()["malloc_size"] <= before + 10_000
+
+
+def test_the_origin_that_a_function_chose_is_told_with_its_request() -> None:
+    source = """async function handler(event) {
+        if (event.request.uri === '/group') { cf.createRequestOriginGroup({ originIds: ['a', 'b'] }); }
+        if (event.request.uri === '/one') { cf.updateRequestOrigin({ domainName: 'a.example' }); }
+        return event.request;
+    }"""
+    runtime = runtime_of(source)
+    chosen = [runtime.request({"request": {"uri": uri}}).get("origin") for uri in ("/one", "/group", "/", "/one")]
+    one = {"updateRequestOrigin": {"domainName": "a.example"}}
+    assert chosen == [one, {"createRequestOriginGroup": {"originIds": ["a", "b"]}}, None, one]
+
+
+@pytest.mark.parametrize("raw", ["", "a=1&a=%C3%A9"])
+def test_the_raw_query_string_is_what_the_event_says(raw: str) -> None:
+    runtime = runtime_of("async function handler(e) { return { raw: e.request.rawQueryString() }; }")
+    assert runtime.request({"request": {"rawQueryString": raw}}) == {"raw": raw}
+
+
+def test_without_a_question_mark_there_is_no_raw_query_string() -> None:
+    runtime = runtime_of("async function handler(e) { return { raw: typeof e.request.rawQueryString() }; }")
+    assert runtime.request({"request": {}}) == {"raw": "undefined"}

@@ -13,7 +13,7 @@ from multiprocessing.synchronize import Barrier, Event
 from tests.support.server import LOCALHOST
 
 ASSETS = {"/app.js": "script", "/style.css": "style", "/data.json": "empty", "/logo.svg": "image"}
-_PIN = re.compile(r"pullprod=([0-9a-f-]+\.\d+)")
+_PIN = re.compile(r"pullprod=([0-9a-f-]+\.\d+\.\d+)")
 _VERSION = re.compile(r"version (\w+)")
 
 
@@ -61,7 +61,7 @@ class Reader:
         self.read.overtaken += self._current() > pinned
 
     def _generation(self) -> int:
-        return int(self._pin.partition(".")[2] or 0)
+        return int(self._pin.split(".")[1]) if self._pin else 0
 
     def _current(self) -> int:
         _, body = self._get("/.well-known/pullprod", {})

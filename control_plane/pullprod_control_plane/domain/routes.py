@@ -1,4 +1,19 @@
-"""Route records: what the edge needs to know of a host, in at most 1,024 bytes."""
+"""Route records: what the edge needs to know of a host, in at most 1,024 bytes.
+
+a    app
+v    version
+g    generation; 0 on a version's own host
+n    pointer; not on a version's own host
+s    64 segment digests, joined
+c    clean URLs: d directory, h html, o off
+p    1 for a single-page app
+x    1 for a host that is not for search engines
+r    versions shown before this one, newest first: [version, generation]
+f    routes of functions, the first that fits wins: [route, number of its origin in i]
+i    ids of origins
+o    what follows an id in an origin's host
+gone 1 for a revoked version; then only a and v are there
+"""
 
 from __future__ import annotations
 

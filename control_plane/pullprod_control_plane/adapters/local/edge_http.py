@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import responses
 from typing import Any, TypeAlias
 from urllib.parse import quote_from_bytes
 
@@ -89,6 +90,7 @@ def event_of(scope: Scope) -> Event:
         "request": {
             "method": scope["method"],
             "uri": _ascii(scope["raw_path"]),
+            "rawQueryString": _ascii(scope["query_string"]),
             "querystring": _grouped(_pairs(_ascii(scope["query_string"]), "&")),
             "headers": _grouped((name, value) for name, value in headers if name != "cookie"),
             "cookies": _grouped(_pairs(cookies, ";")),
@@ -100,9 +102,9 @@ def response_event(event: Event, request: Event, reply: Reply) -> Event:
     """Return the viewer-response event for an origin's answer to the request that the first function let through."""
     response = {
         "statusCode": reply.status,
-        "statusDescription": HTTPStatus(reply.status).phrase,
+        "statusDescription": responses.get(reply.status, ""),
         "headers": {name: {"value": value} for name, value in reply.headers.items()},
-        "cookies": {},
+        "cookies": _cookies(reply.cookies),
     }
     return {**event, "context": {"eventType": "viewer-response"}, "request": request, "response": response}
 
@@ -111,9 +113,20 @@ def reply_of(response: Event, body: bytes | FilePart) -> Reply:
     """Return the answer that a function's response object describes, with `body`."""
     headers = {name: str(entry["value"]) for name, entry in response["headers"].items()}
     cookies = tuple(
-        f"{name}={entry['value']}; {entry['attributes']}" for name, entry in response.get("cookies", {}).items()
+        "; ".join(filter(None, [f"{name}={one['value']}", one.get("attributes")]))
+        for name, entry in response.get("cookies", {}).items()
+        for one in entry.get("multiValue", [entry])
     )
     return Reply(int(response["statusCode"]), headers, body, cookies)
+
+
+def _cookies(set_cookies: Iterable[str]) -> dict[str, Any]:
+    grouped: dict[str, list[dict[str, str]]] = {}
+    for text in set_cookies:
+        pair, _, attributes = text.partition(";")
+        name, _, value = pair.partition("=")
+        grouped.setdefault(name.strip(), []).append({"value": value.strip(), "attributes": attributes.strip()})
+    return {name: {**same[0], "multiValue": same} if len(same) > 1 else same[0] for name, same in grouped.items()}
 
 
 def choose(served: ServedObject, status: int, request: Event) -> Choice:

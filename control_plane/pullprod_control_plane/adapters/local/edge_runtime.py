@@ -22,26 +22,40 @@ _STACK = 256 * 1024
 _IMPORT = "import cf from 'cloudfront';"
 
 # The engine cannot call into Python while a time limit is set. So kvs.get() leaves its key in `wanted`, and its
-# promise is settled from outside between two jobs. The rest of the `cloudfront` module is not used.
+# promise is settled from outside between two jobs. The helpers that choose an origin leave their parameters in
+# `origin`. The rest of the `cloudfront` module is not used.
 _BRIDGE = """
 'use strict';
 const bridge = (function () {
     const handlers = new Map();
     let wanted = [];
     let outcome = null;
+    let origin = null;
 
     function get(key, options) {
         return new Promise((resolve, reject) => wanted.push({ key: String(key), options, resolve, reject }));
     }
 
+    function eventOf(text) {
+        const event = JSON.parse(text);
+        const raw = event.request.rawQueryString;
+        event.request.rawQueryString = () => raw;
+        return event;
+    }
+
     return {
-        cf: { kvs: () => ({ get }) },
+        cf: {
+            kvs: () => ({ get }),
+            updateRequestOrigin: (parameters) => { origin = { updateRequestOrigin: parameters }; },
+            createRequestOriginGroup: (parameters) => { origin = { createRequestOriginGroup: parameters }; },
+        },
         define: (name, handler) => { handlers.set(name, handler); },
         start: (name, text) => {
             wanted = [];
             outcome = null;
-            Promise.resolve(handlers.get(name)(JSON.parse(text))).then(
-                (value) => { outcome = JSON.stringify({ value: value === undefined ? null : value }); },
+            origin = null;
+            Promise.resolve(handlers.get(name)(eventOf(text))).then(
+                (value) => { outcome = JSON.stringify({ value: value === undefined ? null : value, origin: origin }); },
                 (error) => { outcome = JSON.stringify({ error: String(error) }); });
         },
         state: () => outcome || (wanted.length > 0 ? JSON.stringify({ wants: wanted[0].key }) : null),
@@ -97,7 +111,11 @@ class EdgeRuntime:
             self._define(name, (edge_directory() / f"{name}.js").read_text(encoding="utf-8"))
 
     def request(self, event: Event) -> Event:
-        """Return what viewer_request.js makes of `event`: a request to pass on, or a response with a `statusCode`."""
+        """Return what viewer_request.js makes of `event`: a request to pass on, or a response with a `statusCode`.
+
+        `rawQueryString` of the event's request is what its method of that name answers. The `origin` of a request to
+        pass on has the parameters of the helper that was called last, under the name of the helper.
+        """
         return self._call("viewer_request", event)
 
     def response(self, event: Event) -> Event:
@@ -120,7 +138,7 @@ class EdgeRuntime:
             raise EdgeFunctionError(f"{name}.js was stopped: {error}") from error
         if not isinstance(outcome.get("value"), dict):
             raise EdgeFunctionError(f"{name}.js failed: {outcome.get('error', 'it returned no object')}")
-        return dict(outcome["value"])
+        return {**outcome["value"], "origin": outcome["origin"]} if outcome.get("origin") else dict(outcome["value"])
 
     def _run(self, name: str, event: str) -> dict[str, Any]:
         snapshot: dict[str, str | None] = {}

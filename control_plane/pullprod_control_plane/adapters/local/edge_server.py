@@ -10,6 +10,7 @@ from http import HTTPStatus
 from urllib.parse import unquote
 
 from .edge_files import CompressedFiles, FilePart, ServedObject, Vanished, open_part
+from .edge_functions import MAX_BODY, Functions, answer_of, body_of, call_of
 from .edge_http import Receive, Reply, Scope, Send, choose, event_of, plain, refusal, reply_of, response_event
 from .edge_runtime import EdgeFunctionError, EdgeRuntime, Event
 
@@ -21,19 +22,25 @@ class EdgeServer:
     """Serves every host that has a route.
 
     `routes` reads the record of a key as JSON text, `objects` finds a file by its object key; both return None for
-    what is not there, and are called on the event loop for every request. Whatever a viewer sends, the answer is
-    below 500 and the server goes on.
+    what is not there, and are called on the event loop for every request. `functions` answers what is routed to a
+    function. Whatever a viewer sends, the server goes on, and the answer is below 500 unless it is a function's.
     """
 
-    def __init__(self, routes: Callable[[str], str | None], objects: Callable[[str], ServedObject | None]) -> None:
+    def __init__(
+        self,
+        routes: Callable[[str], str | None],
+        objects: Callable[[str], ServedObject | None],
+        functions: Functions | None = None,
+    ) -> None:
         self._routes = routes
         self._objects = objects
+        self._functions = functions
         self._compressed = CompressedFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; close any other connection."""
         if scope["type"] == "http":
-            reply = await self._reply(scope)
+            reply = await self._reply(scope, receive)
             await _send(reply, scope["method"], receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
@@ -43,7 +50,7 @@ class EdgeServer:
         """The engine belongs to one thread: that of the event loop, which need not be the one that called us up."""
         return EdgeRuntime(self._routes)
 
-    async def _reply(self, scope: Scope) -> Reply:
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         refused = refusal(scope)
         if refused is not None:
             return refused
@@ -52,14 +59,28 @@ class EdgeServer:
             request = self._runtime.request(event)
             if "statusCode" in request:
                 return _generated(request)
-            reply = await self._origin(request)
-            # CloudFront leaves the function out from status 400 on. Here error pages get its headers too.
+            if "updateRequestOrigin" in request["origin"]:
+                reply = await self._function(scope, receive, request)
+                # CloudFront leaves the response function out then.
+                if reply.status >= HTTPStatus.BAD_REQUEST:
+                    return reply
+            else:
+                # A site's own error pages get their headers from the not-found function there, here as all files do.
+                reply = await self._file(request)
             return reply_of(self._runtime.response(response_event(event, request, reply)), reply.body)
         except EdgeFunctionError:
             _LOG.exception("An edge function failed; CloudFront would answer 503 too.")
             return plain(HTTPStatus.SERVICE_UNAVAILABLE, "The edge could not route this request.\n")
 
-    async def _origin(self, request: Event) -> Reply:
+    async def _function(self, scope: Scope, receive: Receive, request: Event) -> Reply:
+        if self._functions is None:
+            return plain(HTTPStatus.BAD_GATEWAY, "No functions run here.\n")
+        body = await body_of(scope, receive)
+        if body is None:
+            return plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A function takes at most {MAX_BODY:,} bytes.\n")
+        return answer_of(await self._functions(call_of(scope, request, body)))
+
+    async def _file(self, request: Event) -> Reply:
         status, served = self._find(request)
         if served is not None:
             try:
