@@ -13,6 +13,7 @@ from pullprod_control_plane import bootstrap
 from pullprod_control_plane.application import apps, follow, keys, look, records, references, swap
 from pullprod_control_plane.application.swap import Order
 from pullprod_control_plane.domain.apps import Retention
+from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.times import stamp
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Put
@@ -63,7 +64,7 @@ def _fill(control: bootstrap.ControlPlane, count: int) -> list[Version]:
         for version in versions[start : start + _AT_ONCE]:
             changes.append(Put(keys.of_version("bench", version.id), records.encode(version), 0))
             changes.append(Put(keys.of_lineage("bench", version.id), {"ancestors": []}, 0))
-            changes += follow.index(version, "main")
+            changes += follow.index(version, "main", Caller("token:benchmark"))
         control.ports.ledger.commit(changes)
     return versions
 

@@ -228,6 +228,18 @@ def test_a_limited_token_moves_no_other_pointer_by_a_branch_that_joins(world: Wo
     assert world.pointers() == {"production": None, "main": version.id}
 
 
+def test_a_pointer_catches_up_with_no_version_that_its_publisher_could_not_point_it_at(world: World) -> None:
+    world.configure(follow={"production": "main"})
+    holds.hold(world.ports, APP, "production", BOB, "launch", "2026-06-01T13:00:00Z")
+    version = world.publish(page("a"), "a", by=NEXT_ONLY)
+    world.clock.go_on(hours=2)
+    app = reading.find_app(world.ports, APP)
+    follow.catch_up(world.ports, world.addresses, app, "production")
+    assert world.shown("production") is None
+    world.begin(page("a"), "a")
+    assert world.shown("production") == version.id, "somebody who may publishes it again"
+
+
 @pytest.mark.parametrize("joined", [False, True], ids=["own branch", "branch that joined"])
 def test_whoever_finishes_the_publish_of_a_limited_token_moves_no_more_than_that_may(
     world: World, joined: bool

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pullprod_control_plane.application import holds, revoke
-from pullprod_control_plane.domain.errors import NothingToRollBackTo, PointerHeld
+from pullprod_control_plane.domain.errors import GuardRefused, NothingToRollBackTo, PointerHeld
 from pullprod_control_plane.domain.swaps import SwapKind
 from pullprod_control_plane.domain.versions import Version
 from tests.support.world import ANN, APP, BOB, World, page
@@ -95,3 +95,13 @@ def test_after_a_rollback_a_newer_version_can_be_pointed_at(world: World, shown:
     world.point("production", fixed.id)
     assert world.pointer("production").trail == (shown[1].id, shown[0].id)
     assert world.findings() == set()
+
+
+def test_a_rollback_to_what_was_never_shown_meets_the_lineage_guard(world: World, shown: list[Version]) -> None:
+    stray = world.publish(page("x"), "x", branch="stray")
+    with pytest.raises(GuardRefused, match="Nothing recorded connects"):
+        world.rollback("production", to=stray.id)
+    assert world.shown("production") == shown[2].id
+    done = world.rollback("production", to=stray.id, force=("lineage",))
+    assert done.swap.forced == ("lineage",)
+    assert world.rollback("production").swap.to_version == shown[2].id

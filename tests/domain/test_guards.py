@@ -12,6 +12,7 @@ from pullprod_control_plane.domain.swaps import SwapKind
 from pullprod_control_plane.domain.versions import State
 from tests.support.domain import BEFORE, LATER, NOW, a_pointer, a_version, an_app, sha
 
+SHOWED = a_pointer(trail=(a_version().id,))
 HELD = a_pointer(hold=Hold("launch day", "token:bob", BEFORE))
 KEEPS = Difference(("b",), (), complete=True)
 LOSES = Difference(("b",), tuple(sha(n) for n in range(7)), complete=True)
@@ -58,7 +59,11 @@ def test_a_hold_refuses_until_it_expires(hold: Hold | None, expected: Outcome) -
         ({}, Outcome.PASS, "nothing is lost"),
         ({"commits": LOSES}, Outcome.REFUSE, "users would lose commits"),
         ({"commits": UNRELATED}, Outcome.REFUSE, "nothing connects the two"),
-        ({"commits": LOSES, "kind": SwapKind.ROLLBACK}, Outcome.OFF, "a rollback is meant to lose commits"),
+        ({"commits": LOSES, "kind": SwapKind.ROLLBACK, "pointer": SHOWED}, Outcome.OFF, "a rollback loses commits"),
+        ({"commits": LOSES, "kind": SwapKind.POINT, "pointer": SHOWED}, Outcome.REFUSE, "it is no rollback"),
+        ({"commits": LOSES, "kind": SwapKind.ROLLBACK}, Outcome.REFUSE, "there is nothing to go back to"),
+        ({"commits": UNRELATED, "kind": SwapKind.ROLLBACK}, Outcome.REFUSE, "it was never shown"),
+        ({"commits": KEEPS, "kind": SwapKind.ROLLBACK}, Outcome.PASS, "never shown, and loses nothing"),
         ({"commits": LOSES, "pointer": a_pointer("next")}, Outcome.OFF, "only production is guarded by default"),
         ({"commits": LOSES, "app": an_app(lineage={"production": "off"})}, Outcome.OFF, "it was switched off"),
         ({"commits": LOSES, "app": an_app(lineage={})}, Outcome.OFF, "it is not configured"),

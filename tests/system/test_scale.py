@@ -17,6 +17,7 @@ from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.manifests import MAX_ANCESTORS
 from pullprod_control_plane.domain.names import Addresses
+from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.entrypoints.api import present
 from pullprod_control_plane.ports import MAX_CHANGES, Change, Item, Key, Ports, Put
@@ -116,7 +117,7 @@ def puts(number: int, versions: int) -> list[Change]:
     return [
         Put(keys.of_version("shop", published.id), records.encode(published), 0),
         Put(keys.of_lineage("shop", published.id), {"ancestors": [*ancestors]}, 0),
-        *follow.index(published, "main"),
+        *follow.index(published, "main", Caller("token:ada")),
     ]
 
 

@@ -23,7 +23,7 @@ from . import keys, lineages, moves, proposals, reading, records
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
-_RECONCILER = Caller("system:reconciler")
+_RECONCILER = "system:reconciler"
 _LOOKED_AT = 50  # Of a branch's newest versions; one of these is ready, or the next push moves the pointer.
 
 
@@ -36,12 +36,17 @@ class Stayed:
     detail: str
 
 
-def index(version: Version, branch: str | None) -> list[Change]:
+def index(version: Version, branch: str | None, caller: Caller) -> list[Change]:
     """Return the entries under which a new version is listed: by time, branch and tag."""
     partitions = [keys.timeline(version.app), *(keys.tag(version.app, tag) for tag in version.tags)]
-    if branch is not None:
-        partitions.append(keys.branch(version.app, branch))
-    return [Put(_entry(partition, version), {"id": version.id}, 0) for partition in partitions]
+    entries: list[Change] = [Put(_entry(partition, version), {"id": version.id}, 0) for partition in partitions]
+    return entries if branch is None else [*entries, _list_under(branch, version, caller, None)]
+
+
+def _list_under(branch: str, version: Version, caller: Caller, known: Item | None) -> Put:
+    """List a version under a branch, with the pointers that whoever published it there may move (none: all)."""
+    body: dict[str, Json] = {"id": version.id, "pointers": list(caller.pointers)}
+    return Put(_entry(keys.branch(version.app, branch), version), body, known.revision if known else 0)
 
 
 def _entry(partition: str, version: Version) -> Key:
@@ -74,8 +79,9 @@ def adopt(ports: Ports, addresses: Addresses, app: App, version: Version, branch
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_version(ports, app.name, version.id)
         require_ready(kept.record)
-        entry = _entry(keys.branch(app.name, branch), version)
-        listed = [] if reading.one(ports.ledger, entry) else [Put(entry, {"id": version.id}, 0)]
+        known = reading.one(ports.ledger, _entry(keys.branch(app.name, branch), version))
+        may_more = known is None or (known.body["pointers"] and not caller.pointers)
+        listed = [_list_under(branch, version, caller, known)] if may_more else []
         swaps, moved = _moves(ports, addresses, app, version, branch, caller)
         if not listed and not moved:
             return
@@ -129,10 +135,10 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
     """Move a pointer to its branch's newest ready version, if it missed that while it was held and no guard refuses."""
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_pointer(ports, app.name, name)
-        version = _newest_ready(ports, app, kept.record.follows) if kept.record.follows else None
+        version, caller = _newest_ready(ports, app, kept.record.follows or "")
         if version is None or not _is_news(ports, kept.record, version.record):
             return
-        if refused := _refusal(ports, addresses, app, kept.record, version.record, _RECONCILER):
+        if refused := _refusal(ports, addresses, app, kept.record, version.record, caller):
             _log.warning("%s of %s does not catch up: %s", name, app.name, refused.detail)
             return
         still_ready = Check(keys.of_version(app.name, version.record.id), version.revision)
@@ -148,14 +154,18 @@ def _missed(ports: Ports, pointer: Pointer, version: Version) -> Move:
     hold = pointer.last_hold
     why = f", missed during the hold by {hold.owner} ({hold.reason})" if hold else ""
     reason = f"newer version of {pointer.follows}{why}"
-    return Move(version.id, SwapKind.AUTOMATIC, _RECONCILER.principal, reading.now(ports), reason)
+    return Move(version.id, SwapKind.AUTOMATIC, _RECONCILER, reading.now(ports), reason)
 
 
-def _newest_ready(ports: Ports, app: App, branch: str) -> Kept[Version] | None:
+def _newest_ready(ports: Ports, app: App, branch: str) -> tuple[Kept[Version] | None, Caller]:
+    """Return a branch's newest ready version, and a caller with the limits of whoever published it there."""
     entries = ports.ledger.scan(keys.branch(app.name, branch), newest_first=True, limit=_LOOKED_AT)
     items = ports.ledger.read([keys.of_version(app.name, str(entry.body["id"])) for entry in entries])
-    kept = (Kept(records.version(item.body), item.revision) for item in items if item)
-    return next((version for version in kept if version.record.state is State.READY), None)
+    for entry, item in zip(entries, items, strict=True):
+        kept = Kept(records.version(item.body), item.revision) if item else None
+        if kept and kept.record.state is State.READY:
+            return kept, Caller(_RECONCILER, tuple(cast("list[str]", entry.body["pointers"])))
+    return None, Caller(_RECONCILER)
 
 
 def pointer_of(ports: Ports, app: App, branch: str | None) -> Pointer | None:

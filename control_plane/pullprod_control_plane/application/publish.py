@@ -45,7 +45,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_version(ports, app, manifest.version_id())
         try:
-            version, created = _announced(ports, app, caller.principal, manifest, kept)
+            version, created = _announced(ports, app, caller, manifest, kept)
             if kept and not created:
                 follow.wait(ports, kept, manifest.commit.branch, caller)
         except Lost:
@@ -93,28 +93,30 @@ def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, call
     raise Busy(f"Version {version_id} changed too often while it was finalized. Try again.")
 
 
-def _announced(ports: Ports, app: str, by: str, manifest: Manifest, kept: Kept[Version] | None) -> tuple[Version, bool]:
+def _announced(
+    ports: Ports, app: str, caller: Caller, manifest: Manifest, kept: Kept[Version] | None
+) -> tuple[Version, bool]:
     """Return the version, recorded anew unless it was known already and not retired."""
     if kept is None:
-        return _record(ports, app, by, manifest, revision=0), True
+        return _record(ports, app, caller, manifest, revision=0), True
     if kept.record.digest != manifest.digest() or kept.record.commit != manifest.commit.sha:
         raise InvalidRequest(f"The id {kept.record.id} already belongs to other content. Commit again to get another.")
     if kept.record.state is State.RETIRED:
-        return _record(ports, app, by, manifest, revision=kept.revision), True
+        return _record(ports, app, caller, manifest, revision=kept.revision), True
     if kept.record.state in {State.RETIRING, State.REVOKED}:
         require_ready(kept.record)
     return kept.record, False
 
 
-def _record(ports: Ports, app: str, by: str, manifest: Manifest, revision: int) -> Version:
+def _record(ports: Ports, app: str, caller: Caller, manifest: Manifest, revision: int) -> Version:
     split, conditions = _claim_segments(ports, app, manifest)
-    version = _version(ports, app, by, manifest, split)
+    version = _version(ports, app, caller.principal, manifest, split)
     lineage = keys.of_lineage(app, version.id)
     known = reading.one(ports.ledger, lineage)
     changes = [
         Put(keys.of_version(app, version.id), records.encode(version), revision),
         Put(lineage, {"ancestors": list(manifest.commit.ancestors)}, known.revision if known else 0),
-        *follow.index(version, manifest.commit.branch),
+        *follow.index(version, manifest.commit.branch, caller),
         *conditions,
     ]
     _commit_with_manifest(ports, version, manifest, changes)

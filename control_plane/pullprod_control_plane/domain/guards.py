@@ -62,7 +62,7 @@ def _hold(proposal: Proposal) -> Verdict:
 
 
 def _lineage(proposal: Proposal) -> Verdict:
-    if proposal.app.lineage.get(proposal.pointer.name, "off") == "off" or proposal.kind is SwapKind.ROLLBACK:
+    if proposal.app.lineage.get(proposal.pointer.name, "off") == "off" or _goes_back(proposal):
         return Verdict("lineage", Outcome.OFF, "Commits that would be lost are listed, not guarded.")
     commits = proposal.commits
     if not commits.complete:
@@ -70,6 +70,11 @@ def _lineage(proposal: Proposal) -> Verdict:
     if commits.lost:
         return Verdict("lineage", Outcome.REFUSE, _lost(commits.lost), overridable=True)
     return Verdict("lineage", Outcome.PASS, "Everything that users have today stays.")
+
+
+def _goes_back(proposal: Proposal) -> bool:
+    """A rollback is meant to lose commits, if it goes back to what the pointer has shown."""
+    return proposal.kind is SwapKind.ROLLBACK and proposal.version.id in proposal.pointer.trail
 
 
 _UNRELATED = (
