@@ -18,7 +18,7 @@ def document() -> str:
 
 def _nothing() -> ControlPlane:
     """No call is made, so no port is needed."""
-    return ControlPlane(ports=None, addresses=None)  # type: ignore[arg-type]
+    return ControlPlane(ports=None, addresses=None, verifier=None)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ Each back end's adapters are imported where it is built, so that neither loads w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from .domain.names import Addresses
-from .ports import Ports
+from .ports import Clock, Ports, Verifier
 from .settings import LocalSettings
 
 AsgiApp = Callable[..., Any]
@@ -18,10 +19,11 @@ AsgiApp = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """What entry points need: the ports, and how previews are addressed."""
+    """What entry points need: the ports, how previews are addressed, and who verifies what workflow runs show."""
 
     ports: Ports
     addresses: Addresses
+    verifier: Callable[[], Verifier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +59,21 @@ def local(settings: LocalSettings) -> LocalSystem:
             adapter.close()
 
     return LocalSystem(
-        ControlPlane(ports, settings.addresses), UploadServer(store), EdgeServer(edge.get, store.served), close
+        ControlPlane(ports, settings.addresses, _verifier(settings.api_url, settings.issuers, clock)),
+        UploadServer(store),
+        EdgeServer(edge.get, store.served),
+        close,
     )
+
+
+def _verifier(audience: str, issuers: Sequence[str], clock: Clock) -> Callable[[], Verifier]:
+    """Return what makes the verifier on first use: most processes never verify a token."""
+
+    @cache
+    def verifier() -> Verifier:
+        from .adapters.github import key_sets
+        from .adapters.github.oidc_verifier import OidcVerifier
+
+        return OidcVerifier(audience, clock, key_sets.fetch, issuers)
+
+    return verifier

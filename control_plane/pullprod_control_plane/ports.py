@@ -178,6 +178,19 @@ class Probe(Protocol):
         ...
 
 
+class Verifier(Protocol):
+    """Tells whether a token that a workflow run shows is genuine."""
+
+    def verify(self, token: str) -> Mapping[str, str]:
+        """Return the claims of a token that its issuer made for us and that is valid now.
+
+        Raises:
+            Unauthenticated: it is not; the fact `reason` says why.
+            Busy: the issuer's keys cannot be fetched.
+        """
+        ...
+
+
 class Clock(Protocol):
     """The time."""
 

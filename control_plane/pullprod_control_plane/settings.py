@@ -7,13 +7,20 @@ from pathlib import Path
 
 from .domain.names import Addresses
 
+# https://docs.github.com/actions/reference/security/oidc
+GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """A control plane on one machine: where its data lies, and the loopback port that it listens on."""
+    """A control plane on one machine: where its data lies, the loopback port that it listens on, whose tokens it takes.
+
+    `issuers` are the addresses of the OIDC issuers of workflow runs, letter by letter as their tokens name them.
+    """
 
     data: Path
     port: int
+    issuers: tuple[str, ...] = (GITHUB_ISSUER,)
 
     @property
     def api_url(self) -> str:

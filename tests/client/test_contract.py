@@ -117,4 +117,4 @@ def test_calls_and_answers_of_the_commands_are_those_of_the_description(
             conforms(bytes(call.request.body), described["requestBody"]["content"])
         conforms(call.content, described["responses"][str(call.status_code)]["content"])
     described_ids = {o["operationId"] for operations in DESCRIPTION["paths"].values() for o in operations.values()}
-    assert described_ids - asked <= {"health", "getManifest", "listUploads", "revokeToken"}
+    assert described_ids - asked <= {"health", "getManifest", "listUploads", "revokeToken", "exchangeToken"}

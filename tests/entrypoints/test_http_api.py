@@ -18,6 +18,7 @@ from pullprod_control_plane.bootstrap import ControlPlane
 from pullprod_control_plane.entrypoints.api import app
 from pullprod_control_plane.entrypoints.aws.http_api import HttpApi
 from pullprod_control_plane.entrypoints.local.api_server import ApiServer
+from pullprod_control_plane.ports import Verifier
 from tests.support.refusals import check
 from tests.support.world import opened, page
 
@@ -89,6 +90,10 @@ def event(method: str, address: str, headers: dict[str, str], body: bytes) -> di
     return {**made, "body": body.decode() if text else base64.b64encode(body).decode()} if body else made
 
 
+def _verifier() -> Verifier:
+    raise AssertionError("no call here shows an identity token")
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     with opened(tmp_path_factory.mktemp("world")) as world:
@@ -97,7 +102,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         world.publish(page("two"), "two", branch="a,b")
         token = tokens.first_admin(world.ports)
         assert token
-        yield Both(ControlPlane(world.ports, world.addresses), token)
+        yield Both(ControlPlane(world.ports, world.addresses, _verifier), token)
 
 
 def test_a_reference_with_slashes_and_signs_reaches_the_call_that_it_is_for(both: Both) -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime, timedelta
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -80,3 +85,42 @@ def assembled(header: Any, payload: Any, signature: bytes = b"") -> str:
     """Return a token of parts as they are given, however wrong: texts as they are, all else as JSON."""
     parts = [part.encode() if isinstance(part, str) else json.dumps(part).encode() for part in (header, payload)]
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (*parts, signature))
+
+
+class Issuer:
+    """An OIDC issuer on loopback: its key set, and tokens as a workflow run would get them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def token(self, audience: str, **changed: Any) -> str:
+        """Return a token for a push, valid now, each with an id of its own; claims that are None are left out."""
+        own = {"iss": self.url, "aud": audience, "jti": str(uuid.uuid4()), **times(datetime.now(timezone.utc))}
+        return token({**CLAIMS, **own, **changed}, private_key("issuer"))
+
+
+@contextmanager
+def issuer() -> Iterator[Issuer]:
+    """Run an issuer for the time of the block."""
+    keys = json.dumps({"keys": [jwk("a", private_key("issuer"))]}).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path == "/.well-known/jwks"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(keys) if found else 0))
+            self.end_headers()
+            if found:
+                self.wfile.write(keys)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield Issuer(f"http://127.0.0.1:{server.server_port}")
+        finally:
+            server.shutdown()
+            thread.join()

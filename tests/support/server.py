@@ -52,6 +52,7 @@ class Server:
     port: int = field(default_factory=free_port)
     log: Path = Path()
     process: subprocess.Popen[str] | None = None
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.log == Path():
@@ -108,7 +109,7 @@ class Server:
     def _started(self) -> bool:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, "--data", str(self.data), "--port", str(self.port)],
+                [sys.executable, "-c", _PROGRAM, "--data", str(self.data), "--port", str(self.port), *self.options],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -138,7 +138,8 @@ def world(data: Path, versions: int) -> Iterator[World]:
         ports = replace(system.control.ports, ledger=ledger)
         apps.configure(ports, "shop", apps.Wanted({}, {}, "main", {"production": "off"}, Retention()))
         fill(ports, versions)
-        yield World(bootstrap.ControlPlane(ports, Addresses("http", "localhost")), ledger, versions)
+        control = replace(system.control, ports=ports, addresses=Addresses("http", "localhost"))
+        yield World(control, ledger, versions)
     finally:
         system.close()
 

@@ -9,6 +9,7 @@ HOSTS = "hosts"
 TOKENS = "tokens"
 TOKEN_DIGESTS = "token-digests"  # noqa: S105 - a partition's name.
 RECEIPTS = "receipts"
+PROOFS = "proofs"
 PENDING = "pending"
 SETBACKS = "setbacks"
 HOLD_ENDS = "hold-ends"
@@ -128,6 +129,11 @@ def of_token(token: str) -> Key:
 def of_token_digest(digest: str) -> Key:
     """Return the key under which a token is found by its SHA-256."""
     return Key(TOKEN_DIGESTS, digest)
+
+
+def of_proof(issuer: str, jti: str) -> Key:
+    """Return the key under which an identity token is noted as used."""
+    return Key(PROOFS, f"{issuer}#{jti}")
 
 
 def of_receipt(principal: str, key: str) -> Key:

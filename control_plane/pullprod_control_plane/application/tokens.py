@@ -46,7 +46,7 @@ def create(ports: Ports, wanted: Wanted, receipt: Receipt | None = None) -> tupl
         return _find(ports, str(body["token"])), None
     token, secret = _new(ports, wanted)
     try:
-        ports.ledger.commit([*_puts(token, secret), *receipts.changes(ports, receipt, token=token.id)])
+        ports.ledger.commit([*puts(token, secret), *receipts.changes(ports, receipt, token=token.id)])
     except Lost:
         return create(ports, wanted, receipt)
     return token, secret
@@ -56,7 +56,7 @@ def first_admin(ports: Ports) -> str | None:
     """Return an admin token if none was ever made, else None; of several callers at once, one gets it."""
     token, secret = _new(ports, Wanted("admin", Role.ADMIN, (), (), None))
     try:
-        ports.ledger.commit([Put(_FIRST, {"id": token.id}, 0), *_puts(token, secret)])
+        ports.ledger.commit([Put(_FIRST, {"id": token.id}, 0), *puts(token, secret)])
     except Lost:
         return None
     return secret
@@ -124,9 +124,8 @@ def _check(wanted: Wanted) -> None:
 def _new(ports: Ports, wanted: Wanted) -> tuple[Token, str]:
     now = ports.clock.now()
     days = wanted.expires_in_days
-    secret = _PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
     token = Token(
-        id=secrets.token_hex(8),
+        id=new_id(),
         name=wanted.name,
         role=wanted.role,
         apps=wanted.apps,
@@ -134,10 +133,21 @@ def _new(ports: Ports, wanted: Wanted) -> tuple[Token, str]:
         created_at=stamp(now),
         expires_at=stamp(now + timedelta(days=days)) if days else None,
     )
-    return token, secret
+    return token, new_secret()
 
 
-def _puts(token: Token, secret: str) -> list[Put]:
+def new_id() -> str:
+    """Return an id for a token's record."""
+    return secrets.token_hex(8)
+
+
+def new_secret() -> str:
+    """Return a new token: `pp_` and 256 random bits."""
+    return _PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+
+
+def puts(token: Token, secret: str) -> list[Put]:
+    """Return the changes that make a token known."""
     return [
         Put(keys.of_token(token.id), records.encode(token), 0),
         Put(keys.of_token_digest(_digest(secret)), {"id": token.id}, 0),

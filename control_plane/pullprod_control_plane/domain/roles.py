@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from .errors import Forbidden
@@ -49,7 +49,10 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is recorded of an API token; never the token itself. Empty `apps` or `pointers` mean all of them."""
+    """What is recorded of a token; never the token itself. Empty `apps` or `pointers` mean all of them.
+
+    A workflow run's token keeps the claims that its grant rests on, and tells which run it is; an API token has none.
+    """
 
     id: str
     name: str
@@ -59,11 +62,12 @@ class Token:
     created_at: str
     expires_at: str | None = None
     revoked_at: str | None = None
+    claims: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def principal(self) -> str:
         """Return the name under which what the token does is recorded."""
-        return f"token:{self.name}"
+        return f"{'workflow' if self.claims else 'token'}:{self.name}"
 
     @property
     def caller(self) -> Caller:

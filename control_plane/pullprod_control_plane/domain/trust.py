@@ -180,6 +180,11 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
+def evidence(claims: Mapping[str, str]) -> dict[str, str]:
+    """Return those claims on which a grant rests."""
+    return {name: claims[name] for name, use in CLAIMS.items() if use is Use.COMPARED and name in claims}
+
+
 def grant(rules: Sequence[Rule], claims: Mapping[str, str]) -> Grant:
     """Return what the rules that admit a run give it together.
 

@@ -132,7 +132,7 @@ def test_an_outage_at_the_start_is_busy_not_a_refusal_and_ends_with_it(
 @pytest.mark.parametrize("answer", [None, [], "keys", {"keys": None}, {"keys": ["a", 7, {}, {"kid": "a"}]}])
 def test_a_key_set_that_is_none_is_an_outage(clock: Clock, answer: Any) -> None:
     with pytest.raises(Busy):
-        OidcVerifier(AUDIENCE, clock, lambda _: answer).verify(good())
+        OidcVerifier(AUDIENCE, clock, lambda _: answer, [ISSUER]).verify(good())
 
 
 def test_a_clock_that_is_half_a_minute_off_is_forgiven(verifier: OidcVerifier, clock: Clock) -> None:

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from ...domain.errors import Busy, Unauthenticated
 from ...ports import Clock
 
-GITHUB = "https://token.actions.githubusercontent.com"
 _KEYS_PATH = "/.well-known/jwks"
 
 MAX_TOKEN = 16_384  # GitHub's have about 2,000 characters.
@@ -100,9 +99,7 @@ class OidcVerifier:
     `fetch` returns the JSON document at an address, and raises OSError or ValueError when there is none.
     """
 
-    def __init__(
-        self, audience: str, clock: Clock, fetch: Callable[[str], Any], issuers: Sequence[str] = (GITHUB,)
-    ) -> None:
+    def __init__(self, audience: str, clock: Clock, fetch: Callable[[str], Any], issuers: Sequence[str]) -> None:
         self._audience = audience
         self._clock = clock
         self._keys = {issuer: IssuerKeys(issuer + _KEYS_PATH, fetch, clock) for issuer in issuers}

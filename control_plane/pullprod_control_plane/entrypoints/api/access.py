@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, cast
 
-from ...application import receipts, tokens
+from ...application import exchange, receipts, tokens
 from ...application.receipts import Receipt
 from ...domain import roles
 from ...domain.errors import InvalidRequest
@@ -31,11 +31,17 @@ def require(router: Router, call: Call, app: str | None = None, pointer: str | N
     Raises:
         Unauthenticated, Forbidden: it does not.
     """
-    header = _header(router, "authorization") or ""
-    secret = header[len(_BEARER) :].strip() if header.lower().startswith(_BEARER) else None
-    token = tokens.authenticate(control(router).ports, secret)
+    token = tokens.authenticate(control(router).ports, bearer(router))
     roles.require(token, call, app, pointer)
+    if token.claims and app is not None:
+        exchange.require_current(control(router).ports, token, app)
     return token
+
+
+def bearer(router: Router) -> str:
+    """Return what a caller sends as a bearer token, empty if nothing."""
+    header = _header(router, "authorization") or ""
+    return header[len(_BEARER) :].strip() if header.lower().startswith(_BEARER) else ""
 
 
 def receipt(router: Router, token: Token) -> Receipt | None:

@@ -55,6 +55,9 @@ def openapi(resolver: ApiGatewayResolver) -> str:
         version="1",
         openapi_version="3.1.0",
         description="It's pull from production, not push to production.",
-        security_schemes={"token": HTTPBearer(scheme="bearer")},
+        security_schemes={
+            "token": HTTPBearer(scheme="bearer"),
+            "identity": HTTPBearer(scheme="bearer", bearerFormat="JWT"),
+        },
         security=[{"token": []}],
     )

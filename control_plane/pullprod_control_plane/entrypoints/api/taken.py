@@ -187,6 +187,12 @@ class PruneTaken(Taken):
     dry_run: bool = True
 
 
+class ExchangeTaken(Taken):
+    """For which app a workflow run wants a token."""
+
+    app: Name
+
+
 class TokenTaken(Taken):
     """A token to make; empty lists mean all, null days that it never expires."""
 

@@ -18,16 +18,23 @@ import click
     help="Directory that holds everything; created if absent.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8787, show_default=True, help="Loopback port.")
-def command(data: Path, port: int) -> None:
+@click.option(
+    "--issuer",
+    "issuers",
+    multiple=True,
+    metavar="URL",
+    help="OIDC issuer of workflow runs (repeatable); GitHub's own if none is given.",
+)
+def command(data: Path, port: int, issuers: tuple[str, ...]) -> None:
     """Serve the API and every version and pointer on this machine, until interrupted."""
     # Only this command needs the server's libraries, so only this command loads them.
     from ... import bootstrap  # noqa: PLC0415
     from ...application import tokens  # noqa: PLC0415
     from ...domain.errors import PullprodError  # noqa: PLC0415
-    from ...settings import LocalSettings  # noqa: PLC0415
+    from ...settings import GITHUB_ISSUER, LocalSettings  # noqa: PLC0415
     from . import server  # noqa: PLC0415
 
-    settings = LocalSettings(data.resolve(), port)
+    settings = LocalSettings(data.resolve(), port, issuers or (GITHUB_ISSUER,))
     sockets = _bind(port)
 
     def announce() -> None:

@@ -8,12 +8,23 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
-from ....application import tokens
+from ....application import exchange, tokens
 from ....domain.roles import Call, Role
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
+
+
+@router.post("/v1/token", tags=["tokens"], operation_id="exchangeToken", responses=CREATES, security=[{"identity": []}])
+def exchange_token(body: Annotated[taken.ExchangeTaken, Body()]) -> Response[answered.NewToken]:
+    """Exchange the identity token of a GitHub workflow run, sent as the bearer token, for one of ours for one app.
+
+    It lasts 15 minutes, and may do what the app's trust policy grants this run.
+    """
+    control = access.control(router)
+    made, secret = exchange.exchange(control.ports, control.verifier(), body.app, access.bearer(router))
+    return created(present.new_token(made, secret))
 
 
 @router.get("/v1/tokens", tags=["tokens"], operation_id="listTokens", responses=READS)

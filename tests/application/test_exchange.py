@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from pullprod_control_plane.application import exchange, tokens
+from pullprod_control_plane.domain.errors import Forbidden, Unauthenticated
+from pullprod_control_plane.domain.roles import Role, Token
+from pullprod_control_plane.domain.trust import Rule
+from tests.support.oidc import CLAIMS
+from tests.support.world import APP, World
+
+RULE = Rule("acme/shop", "74", "65", Role.PUBLISHER)
+
+
+class Genuine:
+    """Verifier: takes every token for genuine, with claims that the test sets."""
+
+    def __init__(self, **changed: str) -> None:
+        self._claims = {**CLAIMS, **changed}
+
+    def verify(self, token: str) -> Mapping[str, str]:
+        del token
+        return self._claims
+
+
+def exchanged(world: World, app: str = APP, **claims: str) -> tuple[Token, str]:
+    return exchange.exchange(world.ports, Genuine(**claims), app, "proof")
+
+
+def test_a_trusted_run_gets_a_token_that_may_what_the_rule_says_for_a_quarter_of_an_hour(world: World) -> None:
+    world.configure(trust=(RULE,))
+    made, secret = exchanged(world)
+    assert (made.role, made.apps, made.pointers) == (Role.PUBLISHER, (APP,), ())
+    assert made.principal == "workflow:acme/shop run 9876543210.2 by octocat"
+    world.clock.go_on(minutes=14, seconds=59)
+    assert tokens.authenticate(world.ports, secret) == made
+    world.clock.go_on(seconds=1)
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(world.ports, secret)
+
+
+def test_an_identity_token_is_used_once(world: World) -> None:
+    world.configure(trust=(RULE,))
+    exchanged(world)
+    for app in (APP, "other"):
+        world.configure(app, trust=(RULE,))
+        with pytest.raises(Unauthenticated) as refused:
+            exchanged(world, app)
+        assert refused.value.facts["reason"] == "replayed"
+    assert exchanged(world, jti="another")
+
+
+def test_a_refused_identity_token_is_not_used_up(world: World) -> None:
+    world.configure(trust=())
+    with pytest.raises(Forbidden):
+        exchanged(world)
+    world.configure(trust=(RULE,))
+    assert exchanged(world)
+
+
+def test_who_is_not_trusted_cannot_tell_which_apps_there_are(world: World) -> None:
+    world.configure(trust=())
+    answers = []
+    for app in (APP, "nothing"):
+        with pytest.raises(Forbidden) as refused:
+            exchanged(world, app)
+        answers.append((refused.value.detail, refused.value.facts))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [(), (replace(RULE, repository_id="75"),), (replace(RULE, role=Role.RELEASER, pointers=("production",)),)],
+    ids=["removed", "for another repository", "for more than was granted"],
+)
+def test_a_token_ends_with_the_policy_that_it_rests_on(world: World, rules: tuple[Rule, ...]) -> None:
+    world.configure(trust=(RULE,))
+    made, _ = exchanged(world)
+    exchange.require_current(world.ports, made, APP)
+    world.configure(trust=rules)
+    with pytest.raises(Unauthenticated) as refused:
+        exchange.require_current(world.ports, made, APP)
+    assert refused.value.facts["reason"] == "policy"
+    world.configure(trust=(RULE, replace(RULE, repository_id="75")))
+    exchange.require_current(world.ports, made, APP)

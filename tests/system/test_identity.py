@@ -1,0 +1,112 @@
+"""Workflow runs at the real server, with an issuer on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.api import Api, Json, client, manifest
+from tests.support.oidc import Issuer, issuer
+from tests.support.refusals import refused
+from tests.support.server import Server
+
+RULE = {"repository": "acme/shop", "repository_id": "74", "repository_owner_id": "65", "role": "publisher"}
+RELEASE = {**RULE, "role": "releaser", "pointers": ["production"], "environment": "production"}
+
+
+@dataclass
+class Trusting:
+    """A server that trusts an issuer; `api` calls it as an admin."""
+
+    server: Server
+    issuer: Issuer
+    api: Api
+
+    @property
+    def audience(self) -> str:
+        return f"http://localhost:{self.server.port}"
+
+    def exchange(self, proof: str, app: str = "shop") -> Json:
+        with client(self.server.url, proof) as run:
+            return run.ok("POST", "/v1/token", {"app": app})
+
+
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusting]:
+    with ExitStack() as stack:
+        made = stack.enter_context(issuer())
+        data: Path = tmp_path_factory.mktemp("trusting") / "data"
+        server = Server(data, options=("--issuer", made.url)).start()
+        stack.callback(server.stop)
+        api = stack.enter_context(client(server.url, server.token))
+        api.ok("PUT", "/v1/apps/shop", {"trust": [RULE, RELEASE]})
+        yield Trusting(server, made, api)
+
+
+def test_a_push_publishes_with_the_identity_of_its_run(trusting: Trusting) -> None:
+    made = trusting.exchange(trusting.issuer.token(trusting.audience))
+    assert (made["role"], made["apps"], made["pointers"]) == ("publisher", ["shop"], [])
+    with client(trusting.server.url, made["token"]) as run:
+        version = run.publish("shop", "pushed", {"index.html": b"pushed"})
+        assert version["published_by"].startswith("workflow:acme/shop run 9876543210.2")
+        refused(
+            run.call("PUT", "/v1/apps/shop/pointers/production", {"version": version["id"], "reason": "x"}),
+            403,
+            "forbidden",
+        )
+        refused(run.call("GET", "/v1/apps"), 403, "forbidden")
+
+
+def test_production_moves_from_its_environment_only(trusting: Trusting) -> None:
+    made = trusting.exchange(trusting.issuer.token(trusting.audience, environment="production"))
+    assert (made["role"], made["pointers"]) == ("releaser", ["production"])
+    version = trusting.api.publish("shop", "released", {"index.html": b"released"})
+    with client(trusting.server.url, made["token"]) as run:
+        done = run.ok("PUT", "/v1/apps/shop/pointers/production", {"version": version["id"], "reason": "x"})
+        assert done["swap"]["by"].startswith("workflow:acme/shop run")
+        refused(
+            run.call("PUT", "/v1/apps/shop/pointers/next", {"version": version["id"], "reason": "x"}), 403, "forbidden"
+        )
+
+
+def test_of_many_exchanges_of_one_proof_at_once_one_gets_a_token(trusting: Trusting) -> None:
+    proof = trusting.issuer.token(trusting.audience)
+
+    def attempt(_: int) -> int:
+        with client(trusting.server.url, proof) as run:
+            return run.call("POST", "/v1/token", {"app": "shop"}).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(attempt, range(8))) == [201, *[401] * 7]
+
+
+def test_a_refusal_says_which_claim_and_what_would_admit_it(trusting: Trusting) -> None:
+    proof = trusting.issuer.token(trusting.audience, ref="refs/tags/v1")
+    with client(trusting.server.url, proof) as run:
+        problem = run.call("POST", "/v1/token", {"app": "shop"}).json()
+    assert (problem["code"], problem["claim"]) == ("forbidden", "ref")
+    assert problem["would_admit"]["refs"] == ["refs/tags/v1"]
+
+
+def test_an_identity_token_opens_no_other_call_and_a_stranger_none_at_all(trusting: Trusting) -> None:
+    proof = trusting.issuer.token(trusting.audience)
+    with client(trusting.server.url, proof) as run:
+        refused(run.call("GET", "/v1/apps/shop"), 401, "unauthenticated")
+        refused(run.call("POST", "/v1/apps/shop/versions", manifest("x", {"index.html": b"x"})), 401, "unauthenticated")
+    for wrong in (trusting.issuer.token("https://github.com/acme"), trusting.server.token, "", "x.y.z"):
+        with client(trusting.server.url, wrong) as run:
+            refused(run.call("POST", "/v1/token", {"app": "shop"}), 401, "unauthenticated")
+
+
+def test_a_token_ends_with_its_policy_on_the_next_request(trusting: Trusting) -> None:
+    trusting.api.ok("PUT", "/v1/apps/brief", {"trust": [RULE]})
+    made = trusting.exchange(trusting.issuer.token(trusting.audience), "brief")
+    with client(trusting.server.url, made["token"]) as run:
+        assert run.call("GET", "/v1/apps/brief").status_code == 200
+        trusting.api.ok("PUT", "/v1/apps/brief", {})
+        refused(run.call("GET", "/v1/apps/brief"), 401, "unauthenticated")
