@@ -44,6 +44,7 @@ def local(settings: LocalSettings) -> LocalSystem:
     from .adapters.local.sqlite_edge import SqliteEdge
     from .adapters.local.sqlite_ledger import SqliteLedger
     from .adapters.local.system_clock import SystemClock
+    from .adapters.local.unmanaged_names import UnmanagedNames
     from .adapters.local.upload_server import UploadServer
 
     # The ledger holds digests of tokens, the store a signing secret: they are nobody else's to read.
@@ -52,7 +53,7 @@ def local(settings: LocalSettings) -> LocalSystem:
     ledger = SqliteLedger(settings.data / "ledger.sqlite3")
     store = DirectoryStore(settings.data / "store", settings.api_url, clock)
     edge = SqliteEdge(settings.data / "routes.sqlite3")
-    ports = Ports(ledger, store, edge, LoopbackProbe(settings.port), clock)
+    ports = Ports(ledger, store, edge, UnmanagedNames(), LoopbackProbe(settings.port), clock)
 
     def close() -> None:
         for adapter in (ledger, store, edge):

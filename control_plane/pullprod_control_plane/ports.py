@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from .domain.hosts import Records
 from .domain.json import Json
 from .domain.routes import Route
 
@@ -170,6 +171,65 @@ class Answer:
     version: str | None = None
 
 
+HERE = "here"
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Where a host name leads.
+
+    `holder` answers for it: HERE is this edge, another text somebody else, None nobody; `spread` tells whether all of
+    the edge knows. `records` are its DNS records and `wanted` those that lead here, both None where DNS is not
+    managed; `advice` is then the record that its owner has to create, None if it needs none.
+    """
+
+    holder: str | None
+    spread: bool
+    records: Records | None = None
+    wanted: Records | None = None
+    advice: str | None = None
+
+
+class RecordsDiffer(Exception):
+    """A name's DNS records were not those that were to be replaced. Nothing was changed."""
+
+
+class Names(Protocol):
+    """Host names: who answers for them, and where DNS sends their viewers."""
+
+    def check(self, hosts: Sequence[str]) -> None:
+        """Change nothing, but raise unless the edge can come to answer for every one of `hosts`.
+
+        Raises:
+            HostRefused: the certificate does not cover it, or somebody answers for it from whom it cannot be taken.
+        """
+        ...
+
+    def look(self, hosts: Sequence[str]) -> list[Lead]:
+        """Return where each of `hosts` leads, in their order."""
+        ...
+
+    def give(self, host: str, holder: str | None) -> None:
+        """Let `holder` answer for a name, in the place of whoever does; None lets nobody. Repeatable.
+
+        Raises:
+            HostRefused: as `check` does.
+        """
+        ...
+
+    def replace(self, host: str, old: Records, new: Records) -> str:
+        """Replace all DNS records of a name that lead its viewers, at once; return the id of the change.
+
+        Raises:
+            RecordsDiffer: they are not exactly `old`.
+        """
+        ...
+
+    def in_sync(self, change: str) -> bool | None:
+        """Tell whether all DNS servers answer by a change; None if it is not known any more: then make it anew."""
+        ...
+
+
 class Probe(Protocol):
     """Asks an address as a viewer would."""
 
@@ -206,5 +266,6 @@ class Ports:
     ledger: Ledger
     store: Store
     edge: Edge
+    names: Names
     probe: Probe
     clock: Clock

@@ -8,11 +8,11 @@ from itertools import count
 import pytest
 
 from pullprod_control_plane.application import (
-    apps,
     audit,
     follow,
     keys,
     moves,
+    naming,
     prune,
     reading,
     reconcile,
@@ -150,7 +150,7 @@ def test_a_host_that_another_app_has_by_now_is_not_taken_from_it(world: World) -
     world.point("production", other.id, app="other")
 
     def take_over() -> None:
-        apps.settle(world.ports, APP)
+        naming.settle(world.ports, WWW)
         world.configure("other", hosts={"production": (WWW,)})
 
     slow = tap(world.ports, before=once(lambda name, _: name == "edge.remove", take_over))

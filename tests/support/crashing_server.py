@@ -172,6 +172,7 @@ def _watched(system: bootstrap.LocalSystem, calls: Calls, days_later: int) -> bo
         ledger=Watched("ledger", ports.ledger, calls),
         store=store,
         edge=Watched("edge", ports.edge, calls),
+        names=Watched("names", ports.names, calls),
         probe=Watched("probe", ports.probe, calls),
         clock=Later(days_later),
     )

@@ -41,8 +41,8 @@ def _nothing(_name: str, _args: tuple[Any, ...]) -> None:
 
 
 def tap(ports: Ports, before: Callable[..., None] = _nothing, after: Callable[..., None] = _nothing) -> Ports:
-    """Return the ports, each call of ledger, store, edge and probe told to `before` and `after`."""
-    names = ("ledger", "store", "edge", "probe")
+    """Return the ports, each call of ledger, store, edge, names and probe told to `before` and `after`."""
+    names = ("ledger", "store", "edge", "names", "probe")
     wrapped: dict[str, Any] = {name: Tapped(getattr(ports, name), name, before, after) for name in names}
     return Ports(**wrapped, clock=ports.clock)
 

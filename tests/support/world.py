@@ -14,6 +14,7 @@ from typing import Any
 from pullprod_control_plane.adapters.local.directory_store import DirectoryStore, blob_of
 from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
 from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
+from pullprod_control_plane.adapters.local.unmanaged_names import UnmanagedNames
 from pullprod_control_plane.application import apps, audit, contents, publish, reading, reconcile, swap
 from pullprod_control_plane.application.publish import Begun
 from pullprod_control_plane.application.receipts import Receipt
@@ -198,7 +199,8 @@ def opened(directory: Path) -> Iterator[World]:
     store = DirectoryStore(directory / "store", "http://localhost:8080", clock)
     edge = SqliteEdge(directory / "routes.sqlite3")
     try:
-        yield World(ledger, store, edge, clock, Ports(ledger, store, edge, RecordProbe(edge, store), clock))
+        ports = Ports(ledger, store, edge, UnmanagedNames(), RecordProbe(edge, store), clock)
+        yield World(ledger, store, edge, clock, ports)
     finally:
         for adapter in (ledger, store, edge):
             adapter.close()

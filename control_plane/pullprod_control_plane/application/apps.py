@@ -10,17 +10,17 @@ from typing import cast
 from ..domain import apps
 from ..domain.apps import App, DriftSetting, Retention
 from ..domain.errors import Busy, NameTaken, PayloadTooLarge
+from ..domain.hosts import claimed
 from ..domain.json import Json
 from ..domain.names import PRODUCTION, check_app
 from ..domain.pointers import Pointer
 from ..domain.trust import Rule
-from ..ports import Change, Delete, Item, Lost, Ports, Put
-from . import keys, reading, records, routing
+from ..ports import Change, Item, Lost, Ports, Put
+from . import keys, naming, reading, records, routing
 from .reading import Kept, Page
 
 MAX_HOSTS = 25
 MAX_NAMED_POINTERS = 25
-_LET_GO_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +106,18 @@ def _claims(ports: Ports, app: App) -> list[Change]:
     hosts = _hosts(app)
     items = ports.ledger.read([keys.of_host(host) for host in hosts])
     claims: list[Change] = []
+    new: list[str] = []
     for (host, pointer), item in zip(hosts.items(), items, strict=True):
         if item and item.body["app"] != app.name:
-            raise NameTaken(f"{host} already belongs to another app. Remove it there first.", host=host)
-        body: dict[str, Json] = {"app": app.name, "pointer": pointer}
-        if item is None or item.body != body:
-            claims.append(Put(keys.of_host(host), body, item.revision if item else 0))
+            detail = f"{host} still belongs to another app. Remove it there first; letting it go can take minutes."
+            raise NameTaken(detail, host=host)
+        known = records.claim(item.body) if item else None
+        claim = claimed(known, host, app.name, pointer)
+        if claim != known:
+            claims.append(Put(keys.of_host(host), records.encode(claim), item.revision if item else 0))
+        if known is None:
+            new.append(host)
+    ports.names.check(new)
     return claims
 
 
@@ -136,21 +142,15 @@ def _leaving(before: App | None, app: App, note: Item | None) -> list[str]:
 
 
 def settle(ports: Ports, name: str) -> None:
-    """Make the edge show an app's hosts as they are configured, then let go of those that left. Repeatable."""
-    note = reading.one(ports.ledger, keys.of_pending_hosts(name))
-    if note is None:
-        return
-    listed = cast("list[str]", note.body["leaving"])
-    leaving, later = listed[:_LET_GO_AT_ONCE], listed[_LET_GO_AT_ONCE:]
-    routing.take_down(ports, leaving)
-    for pointer in sorted(reading.find_app(ports, name).named_pointers()):
-        kept = reading.kept_pointer(ports, name, pointer)
-        if kept:
-            routing.show_pointer(ports, kept.record)
-    claims = [item for item in ports.ledger.read([keys.of_host(host) for host in leaving]) if item]
-    done = Put(note.key, {**note.body, "leaving": later}, note.revision) if later else Delete(note.key, note.revision)
-    with suppress(Lost):
-        ports.ledger.commit([done, *(Delete(item.key, item.revision) for item in claims)])
-        if not later:
-            return
-    settle(ports, name)
+    """Make the edge show an app's hosts as they are configured, then see to their names. Repeatable."""
+    moving: list[str] = []
+    while note := reading.one(ports.ledger, keys.of_pending_hosts(name)):
+        app = reading.find_app(ports, name)
+        for pointer in sorted(app.named_pointers()):
+            kept = reading.kept_pointer(ports, name, pointer)
+            if kept:
+                routing.show_pointer(ports, kept.record)
+        with suppress(Lost):
+            moving += naming.begin(ports, app, note)
+    for host in dict.fromkeys(moving):
+        naming.try_to_settle(ports, host)

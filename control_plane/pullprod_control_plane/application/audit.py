@@ -10,7 +10,7 @@ from ..domain.errors import NotFound
 from ..domain.pointers import Pointer
 from ..domain.versions import State, Version
 from ..ports import Ports
-from . import contents, drift, findings, keys, lineages, notes, reading, records, references
+from . import contents, drift, findings, keys, lineages, naming, notes, reading, records, references
 from .findings import Finding
 
 _LOOKS = 3
@@ -30,7 +30,9 @@ class Report:
     """Findings, how much was looked at, and what is live but not on the main branch (which is no fault)."""
 
     findings: list[Finding] = field(default_factory=list)
-    checked: dict[str, int] = field(default_factory=lambda: {"pointers": 0, "swaps": 0, "routes": 0, "objects": 0})
+    checked: dict[str, int] = field(
+        default_factory=lambda: {"pointers": 0, "swaps": 0, "routes": 0, "objects": 0, "hosts": 0}
+    )
     live_not_on_main: list[Unmerged] = field(default_factory=list)
 
 
@@ -59,6 +61,7 @@ def _look(ports: Ports, name: str) -> Report:
         _check_chain(ports, pointer, report)
         _check_shown(ports, pointer, report)
     _check_routes(ports, name, report)
+    _check_names(ports, app, report)
     _check_notes(ports, name, report)
     report.live_not_on_main += _unmerged(ports, app)
     return report
@@ -101,6 +104,12 @@ def _check_routes(ports: Ports, app: str, report: Report) -> None:
     expected = drift.of_pointers(ports, app) + drift.of_versions(ports, app)
     report.checked["routes"] += len(expected)
     report.findings += [findings.of_route(drifted) for drifted in drift.find(ports, expected)]
+
+
+def _check_names(ports: Ports, app: App, report: Report) -> None:
+    claims = naming.of_app(ports, app)
+    report.checked["hosts"] += len(claims)
+    report.findings += [wrong.finding for wrong in naming.astray(ports, claims)]
 
 
 def _check_notes(ports: Ports, app: str, report: Report) -> None:

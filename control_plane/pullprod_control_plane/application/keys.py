@@ -121,6 +121,11 @@ def of_pending_hosts(app: str) -> Key:
     return Key(PENDING, f"hosts#{app}")
 
 
+def of_pending_name(host: str) -> Key:
+    """Return the key of the note that a host's name is on its way here, or away."""
+    return Key(PENDING, f"name#{host}")
+
+
 def of_token(token: str) -> Key:
     """Return the key of a token's record, by its id."""
     return Key(TOKENS, token)

@@ -15,7 +15,7 @@ from ..domain.json import Json
 from ..domain.names import Addresses
 from ..domain.times import parse, stamp
 from ..ports import Delete, Item, Lost, Ports, Put
-from . import apps, drift, findings, follow, holds, keys, moves, notes, publish, reading, records
+from . import apps, drift, findings, follow, holds, keys, moves, naming, notes, publish, reading, records
 from .drift import Drift
 from .findings import Finding
 
@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 # What one round does at most. What is left is done by the next.
 _NOTES = 100
 _VERSIONS = 500
+_HOSTS = 10
 _HOLDS = 100
 _FORGOTTEN = 500
 _RECEIPTS_KEPT = timedelta(days=7)
@@ -70,6 +71,7 @@ def one_round(ports: Ports, addresses: Addresses, drift_every: timedelta = timed
     _part(report, "notes", lambda: _finish_notes(ports, addresses, report))
     if state.drift_due(ports, drift_every):
         _part(report, "drift", lambda: _compare(ports, state, report))
+    _part(report, "names", lambda: _compare_names(ports, state, report))
     _part(report, "setbacks", lambda: notes.forget_orphans(ports, _FORGOTTEN))
     _part(report, "state", lambda: state.write(ports))
     _part(report, "lag", lambda: _measure(ports, report))
@@ -123,6 +125,10 @@ def _finish_version(ports: Ports, addresses: Addresses, note: Item) -> None:
     publish.finalize(ports, addresses, app, version, follow.caller_of(note))
 
 
+def _settle_name(ports: Ports, _: Addresses, note: Item) -> None:
+    naming.settle(ports, str(note.body["host"]))
+
+
 def _catch_up(ports: Ports, addresses: Addresses, note: Item) -> None:
     app = reading.find_app(ports, str(note.body["app"]))
     follow.catch_up(ports, addresses, app, str(note.body["pointer"]))
@@ -131,8 +137,13 @@ def _catch_up(ports: Ports, addresses: Addresses, note: Item) -> None:
 
 
 _NOWHERE = Addresses("http", "localhost")
-_DECIDED: Mapping[str, _Finish] = {"swap": _finish_swap, "hosts": _finish_hosts}
-_FINISH: Mapping[str, _Finish] = {**_DECIDED, "version": _finish_version, "branch": _finish_branch, "missed": _catch_up}
+_DECIDED: Mapping[str, _Finish] = {"swap": _finish_swap, "hosts": _finish_hosts, "name": _settle_name}
+_FINISH: Mapping[str, _Finish] = {
+    **_DECIDED,
+    "version": _finish_version,
+    "branch": _finish_branch,
+    "missed": _catch_up,
+}
 
 
 def _compare(ports: Ports, state: _State, report: Report) -> None:
@@ -146,6 +157,18 @@ def _compare(ports: Ports, state: _State, report: Report) -> None:
     report.repaired += len(wrong)
     report.drift += [(d.app, findings.of_route(d)) for d in found if configured[d.app].drift != "repair"]
     state.versions, state.compared_at = part.position, reading.now(ports)
+
+
+def _compare_names(ports: Ports, state: _State, report: Report) -> None:
+    """Look where some of the settled hosts lead: others each time, so that all have their turn."""
+    items = ports.ledger.scan(keys.HOSTS, after=state.hosts, limit=_HOSTS)
+    state.hosts = items[-1].key.sort if len(items) == _HOSTS else None
+    for wrong in naming.astray(ports, [records.claim(item.body) for item in items]):
+        if reading.find_app(ports, wrong.claim.app).drift == "repair":
+            naming.lead_back(ports, wrong.claim)
+            report.repaired += 1
+        else:
+            report.drift.append((wrong.claim.app, wrong.finding))
 
 
 def _end_holds(ports: Ports, report: Report) -> None:
@@ -180,6 +203,7 @@ class _State:
     compared_at: str | None
     versions: list[str] | None
     receipts: str | None
+    hosts: str | None
 
     @classmethod
     def read(cls, ports: Ports) -> _State:
@@ -210,4 +234,4 @@ class _State:
         return ports.clock.now() - parse(moment, "at")
 
 
-_STATE = ("at", "compared_at", "versions", "receipts")
+_STATE = ("at", "compared_at", "versions", "receipts", "hosts")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ..domain.apps import App, Retention
 from ..domain.functions import Function
+from ..domain.hosts import Claim, Dns, Former
 from ..domain.json import Json
 from ..domain.manifests import Site
 from ..domain.pointers import EndedHold, Hold, Pointer, PointerState
@@ -20,7 +21,7 @@ from ..domain.versions import State, Version
 Body = Mapping[str, Json]
 
 
-def encode(record: App | Pointer | Swap | Token | Version) -> dict[str, Json]:
+def encode(record: App | Claim | Pointer | Swap | Token | Version) -> dict[str, Json]:
     """Return the body of the item that keeps `record`."""
     return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
@@ -90,6 +91,14 @@ def app(body: Body) -> App:
 def _rule(fields: Mapping[str, Any]) -> Rule:
     lists = {name: tuple(fields[name]) for name in ("pointers", "events", "refs")}
     return Rule(**{**fields, **lists, "role": Role(fields["role"])})
+
+
+def claim(body: Body) -> Claim:
+    """Return the claim on a host that an item keeps."""
+    fields = cast("dict[str, Any]", dict(body))
+    former = fields["former"]
+    known = Former(former["holder"], tuple(former["records"])) if former else None
+    return Claim(**{**fields, "dns": Dns(fields["dns"]), "former": known})
 
 
 def token(body: Body) -> Token:

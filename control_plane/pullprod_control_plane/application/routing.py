@@ -65,6 +65,7 @@ def _owners(ports: Ports, hosts: Sequence[str]) -> list[Pointer | None]:
     """Return the pointer that has each host; a claim that outlives its pointer's configuration counts for nothing."""
     owners: list[Pointer | None] = []
     for host, claim in zip(hosts, ports.ledger.read([keys.of_host(host) for host in hosts]), strict=True):
-        kept = reading.kept_pointer(ports, str(claim.body["app"]), str(claim.body["pointer"])) if claim else None
+        pointer = str(claim.body["pointer"]) if claim and claim.body["pointer"] else None
+        kept = reading.kept_pointer(ports, str(claim.body["app"]), pointer) if claim and pointer else None
         owners.append(kept.record if kept and host in kept.record.hosts else None)
     return owners

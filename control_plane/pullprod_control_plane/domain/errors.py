@@ -8,6 +8,7 @@ PullprodError
 ├── NotFound                not-found
 ├── AmbiguousReference      ambiguous-reference      a prefix that fits several commits
 ├── NameTaken               name-taken               a host that another app or pointer has
+├── HostRefused             host-refused             a host that the edge cannot come to answer for
 ├── VersionNotReady         version-not-ready        uploading, preparing, retiring, retired or revoked
 ├── UploadIncomplete        upload-incomplete        finalize before every byte is there
 ├── NothingToRollBackTo     no-previous
@@ -90,6 +91,13 @@ class NameTaken(PullprodError):
 
     code = "name-taken"
     title = "The name is taken"
+
+
+class HostRefused(PullprodError):
+    """A host name that the edge cannot come to answer for; the detail tells who or what is in the way."""
+
+    code = "host-refused"
+    title = "The host cannot be served"
 
 
 class VersionNotReady(PullprodError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.apps import DriftSetting
+from ...domain.hosts import Dns
 from .taken import FileTaken, FunctionTaken, GuardsTaken, HealthTaken, RetentionTaken, RuleTaken, SiteTaken
 
 
@@ -23,6 +24,28 @@ class Health(Answered):
     version: str
 
 
+class Former(Answered):
+    """What answered for a host name, null for nothing, and its DNS records, before it came; it gets them back."""
+
+    holder: str | None
+    records: list[dict[str, Any]]
+
+
+class Name(Answered):
+    """The name of a custom host.
+
+    `dns` tells whether DNS leads its viewers here: `pending`, `insync`, or `unmanaged`; `record` is then the record
+    to create where the name's DNS is kept, null if it needs none. `problem` is what stands in the way.
+    """
+
+    host: str
+    pointer: str | None
+    dns: Dns
+    record: str | None
+    former: Former | None
+    problem: str | None
+
+
 class App(Answered):
     """An app."""
 
@@ -36,6 +59,7 @@ class App(Answered):
     trust: list[RuleTaken]
     created_at: str
     updated_at: str
+    names: list[Name]
 
 
 class Version(Answered):

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ...application import look, reading, references
+from ...application import look, naming, reading, references
 from ...application.diff import Files
 from ...application.follow import Stayed
 from ...application.publish import Begun
 from ...application.reading import Page
 from ...application.swap import Done, Plan
 from ...domain.apps import App
+from ...domain.hosts import Claim
 from ...domain.lineage import Difference
 from ...domain.pointers import Pointer
 from ...domain.roles import Token
@@ -30,8 +31,8 @@ _LISTED = 1_000
 _NAMED_COMMITS = 100
 
 
-def app(record: App) -> answered.App:
-    """Return an app."""
+def app(control: ControlPlane, record: App) -> answered.App:
+    """Return an app, with how the names of its hosts stand."""
     return answered.App(
         name=record.name,
         hosts={pointer: list(hosts) for pointer, hosts in record.hosts.items()},
@@ -47,6 +48,20 @@ def app(record: App) -> answered.App:
         trust=[taken.RuleTaken.model_validate(_rule(rule)) for rule in record.trust],
         created_at=record.created_at,
         updated_at=record.updated_at,
+        names=[_name(claim) for claim in naming.of_app(control.ports, record)],
+    )
+
+
+def _name(claim: Claim) -> answered.Name:
+    former = claim.former
+    gave_way = former is not None and (former.holder is not None or former.records)
+    return answered.Name(
+        host=claim.host,
+        pointer=claim.pointer,
+        dns=claim.dns,
+        record=claim.advice,
+        former=answered.Former.model_validate(asdict(former)) if former and gave_way else None,
+        problem=claim.problem,
     )
 
 

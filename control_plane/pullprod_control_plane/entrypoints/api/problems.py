@@ -28,6 +28,7 @@ STATUS: Mapping[str, int] = {
     "not-found": 404,
     "ambiguous-reference": 409,
     "name-taken": 409,
+    "host-refused": 409,
     "version-not-ready": 409,
     "upload-incomplete": 409,
     "no-previous": 409,

@@ -25,15 +25,17 @@ def list_apps(
 ) -> Response[answered.Apps]:
     """List apps, by name."""
     access.require(router, Call.LOOK)
-    page = apps.listed(access.control(router).ports, limit, cursor)
-    return ok(answered.Apps(items=[present.app(app) for app in page.items], next_cursor=page.next_cursor))
+    control = access.control(router)
+    page = apps.listed(control.ports, limit, cursor)
+    return ok(answered.Apps(items=[present.app(control, app) for app in page.items], next_cursor=page.next_cursor))
 
 
 @router.get("/v1/apps/<app>", tags=["apps"], operation_id="getApp", responses=READS)
 def get_app(app: AppName) -> Response[answered.App]:
     """Read an app's configuration."""
     access.require(router, Call.LOOK, app)
-    return ok(present.app(reading.find_app(access.control(router).ports, app)))
+    control = access.control(router)
+    return ok(present.app(control, reading.find_app(control.ports, app)))
 
 
 @router.put("/v1/apps/<app>", tags=["apps"], operation_id="putApp", responses=CREATES)
@@ -50,8 +52,9 @@ def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[a
         drift=body.drift,
         trust=tuple(_rule(rule) for rule in body.trust),
     )
-    record, new = apps.configure(access.control(router).ports, app, wanted)
-    return created(present.app(record)) if new else ok(present.app(record))
+    control = access.control(router)
+    record, new = apps.configure(control.ports, app, wanted)
+    return created(present.app(control, record)) if new else ok(present.app(control, record))
 
 
 def _rule(body: taken.RuleTaken) -> Rule:
