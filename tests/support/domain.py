@@ -7,8 +7,10 @@ from typing import Any
 
 from pullprod_control_plane.domain.apps import App
 from pullprod_control_plane.domain.functions import Function
+from pullprod_control_plane.domain.json import canonical
 from pullprod_control_plane.domain.manifests import Commit, File, Manifest
 from pullprod_control_plane.domain.pointers import Pointer
+from pullprod_control_plane.domain.routes import Route
 from pullprod_control_plane.domain.segments import COUNT
 from pullprod_control_plane.domain.swaps import Move, SwapKind
 from pullprod_control_plane.domain.versions import State, Version
@@ -45,6 +47,16 @@ def a_manifest(*files: File, commit: Commit | None = None, **facts: Any) -> Mani
 
 def a_version(name: str | int = "a", **facts: Any) -> Version:
     return Version(**{**_VERSION, "id": version_id(name), "commit": sha(name), **facts})
+
+
+def a_route(key: str, generation: int, pointer: str | None = "next", **facts: Any) -> Route:
+    """Return a route of a pointer, or without one of a version; its record has the facts that order writes."""
+    named = {"n": pointer} if pointer else {}
+    return Route(key, canonical({"a": "shop", "v": version_id("a"), "g": generation, **named, **facts}).decode())
+
+
+def a_gone_route(key: str) -> Route:
+    return Route(key, canonical({"a": "shop", "v": version_id("a"), "gone": 1}).decode())
 
 
 def an_app(**facts: Any) -> App:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ..domain import routes
 from ..domain.apps import App
 from ..domain.guards import Proposal
 from ..domain.names import Addresses
 from ..domain.pointers import Pointer
 from ..domain.swaps import SwapKind
-from ..domain.versions import Version
+from ..domain.versions import State, Version
 from ..ports import Ports
 from . import health, lineages, reading
 
@@ -21,7 +24,13 @@ def live(ports: Ports, pointer: Pointer) -> Version | None:
 def propose(
     ports: Ports, addresses: Addresses, app: App, pointer: Pointer, version: Version, kind: SwapKind
 ) -> Proposal:
-    """Return everything that guards look at before `pointer` shows `version`."""
+    """Return everything that guards look at before `pointer` shows `version`.
+
+    Raises:
+        PayloadTooLarge: the edge could not keep the pointer's record.
+    """
+    if version.state is State.READY:
+        routes.for_pointer(replace(pointer, generation=pointer.generation + 1), version)
     return Proposal(
         app=app,
         pointer=pointer,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ..domain import manifests, segments
+from ..domain import manifests, routes, segments
 from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotReady
 from ..domain.json import Json
 from ..domain.manifests import Manifest
@@ -41,6 +41,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
         VersionNotReady: the version was revoked, or is being retired at this moment.
     """
     manifests.check(manifest)
+    routes.check(app, manifest.site, manifest.functions)
     configured = reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_version(ports, app, manifest.version_id())

@@ -157,6 +157,6 @@ def test_a_closed_database_opens_again(path: Path) -> None:
 
 def test_routes_outlive_the_process_that_showed_them(tmp_path: Path) -> None:
     with closing(SqliteEdge(tmp_path / "edge")) as edge:
-        edge.show([Route("a", "record", "shop/next", 1)])
+        edge.show([Route("a", "record")])
     with closing(SqliteEdge(tmp_path / "edge")) as edge:
         assert (edge.get("a"), edge.get("b")) == ("record", None)

@@ -86,9 +86,9 @@ def test_nothing_is_opened_where_there_is_no_room(disk: Path) -> None:
 
 def test_a_route_without_room_is_not_shown(disk: Path) -> None:
     with closing(SqliteEdge(disk / "edge.sqlite3")) as edge:
-        edge.show([Route("a", "old", "o", 1)])
+        edge.show([Route("a", "old")])
         with filled(disk), pytest.raises(StorageFull):
-            edge.show([Route("a", LARGE, "o", 2)])
+            edge.show([Route("a", LARGE)])
         assert edge.get("a") == "old"
 
 
