@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint bench openapi lock
+.PHONY: help demo test lint bench openapi action lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,13 @@ bench: .venv/dev.ok ## Measure publish, swap and edge against rsync, cp, http.se
 openapi: .venv/dev.ok ## Write docs/openapi.json anew from the API's models
 	$(BIN)/python scripts/openapi.py > docs/openapi.json
 
+action: .venv/dev.ok ## Build action/pullprod.pyz anew, the client as the Action runs it
+	$(BIN)/python scripts/build_pyz.py
+
 lock: .venv/dev.ok ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q pyproject.toml --extra server --universal --python-version 3.10 --generate-hashes -o requirements/server.txt
 	$(BIN)/uv pip compile -q pyproject.toml --extra server --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.txt
+	$(BIN)/uv pip compile -q requirements/action.in --universal --python-version 3.10 --generate-hashes -o requirements/action.txt
 
 .venv/uv.ok:
 	@echo "setting up .venv"

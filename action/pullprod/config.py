@@ -201,3 +201,18 @@ def app_name(project: Project, given: str | None, environ: Mapping[str, str] = o
     if not found:
         raise UsageError(f'Which app? Write app = "…" into {FILE}, set PULLPROD_APP, or give --app.')
     return str(found)
+
+
+def site_directory(project: Project, given: Path | None) -> Path:
+    """Return the directory to publish: the one given, else the one that pullprod.toml names.
+
+    Raises:
+        UsageError: neither is there.
+    """
+    if given is None and project.site.directory is None:
+        raise UsageError(f"Which directory? Name it, or write directory under [site] into {FILE}.")
+    site = given or project.root / (project.site.directory or "")
+    if not site.is_dir():
+        where = "" if given else f"{project.file}: site.directory: "
+        raise UsageError(f"{where}{site} is not a directory. Expected what the build wrote: build the site first.")
+    return site

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from ..config import app_name
-from ..errors import UsageError
+from ..config import app_name, site_directory
 from .common import Context, connected
 from .output import clean, note, on_terminal, print_json, result, warn
 
@@ -25,7 +24,7 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
     from ..publish import manifest, publish  # noqa: PLC0415
 
     app = app_name(context.project, context.given_app)
-    site = _directory(context, directory)
+    site = site_directory(context.project, directory)
     commit = git.read(site if git.is_work_tree(site) else context.project.root, branch)
     if commit.dirty:
         warn("there are uncommitted changes; the version is recorded as dirty.")
@@ -44,17 +43,6 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
         warn(f"{clean(kept['pointer'])} does not follow ({kept['guard']}): {clean(kept['detail'])}")
     note(f"To show it to users: pullprod point production {version['id']} --reason …")
     result(version["url"])
-
-
-def _directory(context: Context, given: Path | None) -> Path:
-    project = context.project
-    if given is None and project.site.directory is None:
-        raise UsageError("Which directory? Name it, or write directory under [site] into pullprod.toml.")
-    site = given or project.root / (project.site.directory or "")
-    if not site.is_dir():
-        where = "" if given else f"{project.file}: site.directory: "
-        raise UsageError(f"{where}{site} is not a directory. Expected what the build wrote: build the site first.")
-    return site
 
 
 class _Silent:

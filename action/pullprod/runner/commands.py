@@ -1,0 +1,174 @@
+"""The commands of the Action, one function each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..api import Api, part
+from ..config import Project
+from ..errors import NotLiveError
+from . import markdown, workflow
+from .identity import Run
+from .inputs import Inputs
+from .outcome import Outcome, of_pointer
+
+Json = Mapping[str, Any]
+_POLL_S = 0.5
+_LIVE_WITHIN_S = 120
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything that a command acts with."""
+
+    inputs: Inputs
+    project: Project
+    app: str
+    api: Api
+    run: Run
+
+    @property
+    def app_path(self) -> str:
+        """Return the app's path in the API."""
+        return f"/v1/apps/{part(self.app)}"
+
+    @property
+    def pointer_path(self) -> str:
+        """Return the path of the pointer that is meant."""
+        return f"{self.app_path}/pointers/{part(self.inputs.pointer)}"
+
+
+def point(step: Step) -> Outcome:
+    """Point the pointer at a version, and wait until viewers see it."""
+    body = {"version": step.inputs.version, "reason": step.inputs.reason}
+    return _swapped(step, step.api.call("PUT", step.pointer_path, body))
+
+
+def rollback(step: Step) -> Outcome:
+    """Show the previously shown version again, or the one that is named."""
+    body = {"reason": step.inputs.reason, "to": step.inputs.version}
+    return _swapped(step, step.api.call("POST", f"{step.pointer_path}/rollback", body))
+
+
+def _swapped(step: Step, answer: Json) -> Outcome:
+    swap, pointer = answer["swap"], answer["pointer"]
+    until = time.monotonic() + _LIVE_WITHIN_S
+    while pointer["generation"] == swap["generation"] and pointer["state"] != "applied":
+        if time.monotonic() > until:
+            raise NotLiveError(
+                f"Generation {swap['generation']} of {step.inputs.pointer} is decided, but not shown after "
+                f"{_LIVE_WITHIN_S} s. It will be; the reconciler goes on.",
+                {**answer, "code": "not-live", "detail": "The swap is decided, but not shown yet."},
+            )
+        time.sleep(_POLL_S)
+        pointer = step.api.get(step.pointer_path)
+    rows = [
+        ("Pointer", markdown.code(pointer["name"])),
+        ("Shows", markdown.code(swap["to"])),
+        ("Before", markdown.code(swap["from"] or "nothing")),
+        ("Generation", str(swap["generation"])),
+        ("By", markdown.text(swap["by"])),
+        ("Reason", markdown.text(swap["reason"])),
+        ("Address", markdown.link(pointer["url"])),
+    ]
+    return Outcome(
+        of_pointer(pointer, changed=swap["from"] != swap["to"]),
+        f"{pointer['name']} shows {pointer['version']}: {pointer['url']}",
+        f"### {markdown.text(step.app)}\n\n{markdown.table(rows)}",
+        sha=_commit(step, swap["to"]),
+        result={"pointer": pointer, "swap": swap},
+    )
+
+
+def _commit(step: Step, version: str) -> str:
+    return str(step.api.get(f"{step.app_path}/versions/{part(version)}")["commit"])
+
+
+def plan(step: Step) -> Outcome:
+    """Tell what pointing at a version would do; nothing is changed."""
+    found = step.api.call("POST", f"{step.pointer_path}/plan", {"version": step.inputs.version})
+    guards = [(markdown.text(g["name"]), f"{g['outcome']}: {markdown.text(g['detail'])}") for g in found["guards"]]
+    verdict = "would be done" if found["allowed"] else "would be refused"
+    version = found["version"]
+    return Outcome(
+        {**of_pointer(found["pointer"], changed=False), "version": version["id"], "url": str(version["url"] or "")},
+        f"Pointing {step.inputs.pointer} at {version['id']} {verdict}.",
+        f"### {markdown.text(step.app)}: {markdown.text(step.inputs.pointer)} → {markdown.code(version['id'])} "
+        f"{verdict}\n\n{markdown.table(guards)}{_differences(found['commits'])}",
+        sha=version["commit"],
+        result=found,
+    )
+
+
+def _differences(commits: Json) -> str:
+    return markdown.commits("Commits gained", commits["gained"]) + markdown.commits("Commits lost", commits["lost"])
+
+
+def hold(step: Step) -> Outcome:
+    """Hold the pointer."""
+    held = step.api.call("PUT", f"{step.pointer_path}/hold", {"reason": step.inputs.reason, "until": None})
+    line = f"{held['name']} is held: {step.inputs.reason}"
+    return Outcome(of_pointer(held, changed=True), line, f"{markdown.text(line)}\n", result={"pointer": held})
+
+
+def unhold(step: Step) -> Outcome:
+    """Release the pointer."""
+    before = step.api.get(step.pointer_path)
+    free = step.api.call("DELETE", f"{step.pointer_path}/hold")
+    line = f"{free['name']} is free to move."
+    outputs = of_pointer(free, changed=before["hold"] is not None)
+    return Outcome(outputs, line, f"{markdown.text(line)}\n", result={"pointer": free})
+
+
+def status(step: Step) -> Outcome:
+    """Tell what the pointer shows."""
+    found = step.api.get(step.pointer_path)
+    shown = found["version"] or "nothing"
+    rows = [
+        ("Pointer", markdown.code(found["name"])),
+        ("Shows", markdown.code(shown)),
+        ("Since", markdown.text(found["moved_at"] or "-")),
+        ("By", markdown.text(found["moved_by"] or "-")),
+        ("Held", markdown.text(found["hold"]["reason"]) if found["hold"] else "no"),
+        ("Address", markdown.link(found["url"])),
+    ]
+    line = f"{found['name']} shows {shown}: {found['url']}"
+    summary = f"### {markdown.text(step.app)}\n\n{markdown.table(rows)}"
+    sha = _commit(step, found["version"]) if found["version"] else None
+    return Outcome(of_pointer(found, changed=False), line, summary, sha=sha, result={"pointer": found})
+
+
+def prune(step: Step) -> Outcome:
+    """Remove the versions that retention lets go."""
+    gone = step.api.call("POST", f"{step.app_path}/prune", {"dry_run": False})
+    line = f"{len(gone['versions'])} version(s) and {gone['objects']:,} object(s) went, {gone['kept']} version(s) stay."
+    outputs = {"state": "pruned", "changed": str(bool(gone["versions"] or gone["objects"])).lower()}
+    return Outcome(outputs, line, f"{line}\n", result=gone)
+
+
+def audit(step: Step) -> Outcome:
+    """Check chain, routes and files; a finding fails the step."""
+    report = step.api.get(f"{step.app_path}/audit")
+    found = [(markdown.code(f["subject"]), f"{f['code']}: {markdown.text(f['detail'])}") for f in report["findings"]]
+    for finding in report["findings"][:10]:
+        workflow.warning(f"{finding['code']} {finding['subject']}: {finding['detail']}")
+    checked = ", ".join(f"{count:,} {what}" for what, count in report["checked"].items())
+    line = f"{'All is well' if report['ok'] else 'Something is not as the ledger says'}: {checked} checked."
+    state = "ok" if report["ok"] else "drifted"
+    summary = f"### Audit of {markdown.text(step.app)}\n\n{line}\n\n{markdown.table(found) if found else ''}"
+    return Outcome({"state": state}, line, summary, failed=not report["ok"], result=report)
+
+
+COMMANDS: Mapping[str, Callable[[Step], Outcome]] = {
+    "point": point,
+    "rollback": rollback,
+    "plan": plan,
+    "hold": hold,
+    "unhold": unhold,
+    "status": status,
+    "prune": prune,
+    "audit": audit,
+}

@@ -1,0 +1,65 @@
+"""What a command of the Action came to: the outputs, always the same ones, and what people are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NAMES = (
+    "version",
+    "url",
+    "pointer-url",
+    "state",
+    "generation",
+    "previous",
+    "uploaded-files",
+    "uploaded-bytes",
+    "changed",
+    "result",
+)
+_NOTHING = {"uploaded-files": "0", "uploaded-bytes": "0", "changed": "false", "result": "{}"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`outputs` hold what is known; `headline` is the one closing line, `summary` Markdown for the job's summary.
+
+    `sha` is the commit of the version that the outcome is about, if there is one.
+    """
+
+    outputs: Mapping[str, str]
+    headline: str
+    summary: str = ""
+    failed: bool = False
+    sha: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    def all_outputs(self) -> dict[str, str]:
+        """Return every output; those that this outcome does not know are empty, counts are 0."""
+        known = {**_NOTHING, **self.outputs, "result": json.dumps(self.result, separators=(",", ":"))}
+        return {name: known.get(name, "") for name in NAMES}
+
+
+def failed(detail: str, problem: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a command that was refused or could not be finished."""
+    return Outcome({"state": "failed"}, detail, failed=True, result=dict(problem))
+
+
+def skipped(detail: str) -> Outcome:
+    """Return the outcome of a run that has no identity by GitHub's design."""
+    return Outcome({"state": "skipped"}, detail, result={"code": "skipped", "detail": detail})
+
+
+def of_pointer(pointer: Mapping[str, Any], *, changed: bool) -> dict[str, str]:
+    """Return the outputs that tell where a pointer stands."""
+    return {
+        "version": str(pointer["version"] or ""),
+        "url": str(pointer["url"] or ""),
+        "pointer-url": str(pointer["url"] or ""),
+        "state": str(pointer["state"]),
+        "generation": str(pointer["generation"]),
+        "previous": str(pointer["previous"] or ""),
+        "changed": str(changed).lower(),
+    }

@@ -1,0 +1,148 @@
+"""The Action's main command: package what the build wrote and make it a version. Nothing goes live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import git
+from ..api import Api, part
+from ..config import Connection, site_directory
+from ..errors import NotAllowedError, NotFoundError, PullprodError, RefusedError
+from ..package import package
+from ..publish import Published, manifest
+from ..publish import publish as send
+from . import markdown, workflow
+from .commands import Step
+from .outcome import Outcome
+
+Json = Mapping[str, Any]
+_PRODUCTION = "production"
+
+
+class MaskingApi(Api):
+    """An Api that masks what its answers hold of secrets before anybody can print it: the parts of upload URLs."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._masked: set[str] = set()
+
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Return the JSON that a call answers, as `Api.call` does."""
+        answer = super().call(method, path, body, headers)
+        for secret in _secrets(answer):
+            if secret not in self._masked:
+                self._masked.add(secret)
+                workflow.mask(secret)
+        return answer
+
+
+def _secrets(answer: Json) -> Iterator[str]:
+    """Return what makes upload URLs usable: a session's token, which all share, or without one each signature."""
+    page = answer.get("uploads") or answer
+    for item in page.get("items") or []:
+        query = str(item.get("url", "")).partition("?")[2] if isinstance(item, dict) else ""
+        pairs = dict(pair.partition("=")[::2] for pair in query.split("&"))
+        yield from filter(None, [pairs.get("X-Amz-Security-Token") or pairs.get("X-Amz-Signature")])
+        yield from filter(None, [pairs.get("signature")])
+
+
+class _Log:
+    """Tells nothing while it goes on: a log is read afterwards."""
+
+    def hashed(self, size: int) -> None:
+        """Ignore."""
+
+    def expect(self, files: int, size: int) -> None:
+        """Tell once what will be sent."""
+        workflow.line(f"sending {files:,} files, {size:,} bytes")
+
+    def sent(self, size: int) -> None:
+        """Ignore."""
+
+
+def publish(step: Step) -> Outcome:
+    """Publish the site directory as a version of the commit that is checked out."""
+    site = site_directory(step.project, step.inputs.path)
+    commit = git.read(site if git.is_work_tree(site) else step.project.root)
+    with workflow.group("pullprod: package and upload"):
+        files = package(site, _Log().hashed)
+        workflow.line(f"{len(files):,} files, {sum(file.size for file in files):,} bytes in {site}")
+        done = send(step.api, step.app, manifest(step.project, commit, files), files, _Log())
+    followed = _follow(step, done.version)
+    pointer = followed or done.pointer
+    return Outcome(
+        _outputs(done, pointer),
+        f"{done.version['id']} is ready: {done.version['url']}",
+        _summary(step, done, pointer),
+        sha=done.version["commit"],
+        result={
+            "version": done.version,
+            "pointer": pointer,
+            "uploaded_files": done.uploaded_files,
+            "uploaded_bytes": done.uploaded_bytes,
+        },
+    )
+
+
+def _follow(step: Step, version: Json) -> Json | None:
+    """Point the pointer that the input `follow` names at the version; a guard or a hold that refuses is no failure."""
+    if not step.inputs.follow:
+        return None
+    path = f"{step.app_path}/pointers/{part(step.inputs.follow)}"
+    body = {"version": version["id"], "reason": step.inputs.reason or f"follows {version['branch'] or 'every push'}"}
+    try:
+        moved: Json = step.api.call("PUT", path, body)["pointer"]
+    except RefusedError as refused:
+        workflow.warning(f"{step.inputs.follow} stays where it is: {refused}")
+        return None
+    return moved
+
+
+def _outputs(done: Published, pointer: Json | None) -> dict[str, str]:
+    shown = pointer or {}
+    return {
+        "version": str(done.version["id"]),
+        "url": str(done.version["url"] or ""),
+        "pointer-url": str(shown.get("url") or ""),
+        "state": str(done.version["state"]),
+        "generation": str(shown.get("generation", "")),
+        "previous": str(shown.get("previous") or ""),
+        "uploaded-files": str(done.uploaded_files),
+        "uploaded-bytes": str(done.uploaded_bytes),
+        "changed": str(done.uploaded_files > 0 or shown.get("version") == done.version["id"]).lower(),
+    }
+
+
+def _summary(step: Step, done: Published, pointer: Json | None) -> str:
+    version = done.version
+    saved = max(version["bytes"] - done.uploaded_bytes, 0)
+    rows = [
+        ("Version", markdown.code(version["id"])),
+        ("Address", markdown.link(version["url"])),
+        ("Branch", markdown.link(pointer["url"]) if pointer else "-"),
+        ("Files", f"{version['files']:,}, {version['bytes']:,} bytes"),
+        ("Sent", f"{done.uploaded_files:,} files, {done.uploaded_bytes:,} bytes; {saved:,} bytes were there already"),
+    ]
+    command = f"pullprod point production {version['id']} --app {step.app} --reason …"
+    return (
+        f"### {markdown.text(step.app)} {markdown.code(version['id'])}\n\n{markdown.table(rows)}"
+        f"{_since_production(step, version)}\nTo show it to users: {markdown.code(command)}\n"
+    )
+
+
+def _since_production(step: Step, version: Json) -> str:
+    """Tell which commits users would gain and lose; nothing if production shows nothing, or we may not look."""
+    try:
+        between = step.api.get(f"{step.app_path}/diff", **{"from": f"pointer:{_PRODUCTION}", "to": version["id"]})
+    except (NotFoundError, NotAllowedError):
+        return "\nProduction shows nothing yet.\n"
+    except PullprodError as fault:
+        workflow.warning(f"What differs from production could not be told: {fault}")
+        return ""
+    commits = between["commits"]
+    return markdown.commits("Gained since production", commits["gained"]) + markdown.commits(
+        "Lost against production", commits["lost"]
+    )
