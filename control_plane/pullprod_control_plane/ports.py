@@ -127,15 +127,19 @@ class Store(Protocol):
         """Return an object's bytes, or None if it is not there."""
         ...
 
-    def place(self, objects: Sequence[StoredObject]) -> list[Upload]:
-        """Make objects present from bytes that the store already has; return leave to send the others.
+    def place(self, objects: Sequence[StoredObject], sources: Mapping[str, str]) -> list[Upload]:
+        """Make objects that are missing present from bytes that the store has; return leave to send the others.
 
-        Each content is asked for once, however many objects have it.
+        `sources` maps a SHA-256 to the key of an object that has these bytes; if that is gone by now, they are asked
+        for. Each content is asked for once: once it has come, it is a source for the others that have it.
         """
         ...
 
     def missing(self, objects: Sequence[StoredObject]) -> list[StoredObject]:
-        """Return those objects that are not present with their size and digest."""
+        """Return those objects that are not present with their size.
+
+        No need to ask for more: the digest in a key fixes the bytes, and others are refused on the way in.
+        """
         ...
 
     def damaged(self, objects: Iterable[StoredObject]) -> list[StoredObject]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pullprod_control_plane.application import follow, keys, look, prune, publish, reading
+from pullprod_control_plane.application import follow, keys, look, prune, publish, reading, transfer
 from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.errors import InvalidRequest, NotFound, UploadIncomplete, VersionNotReady
 from pullprod_control_plane.domain.versions import State
@@ -83,9 +83,9 @@ def test_content_that_another_version_has_is_not_sent_again(world: World) -> Non
 
 
 def test_a_plan_of_more_than_a_page_is_sent_page_by_page(world: World) -> None:
-    files = {f"{number}.txt": str(number).encode() for number in range(publish.PAGE + 500)}
+    files = {f"{number}.txt": str(number).encode() for number in range(transfer.PAGE + 500)}
     begun = world.begin(files, "a")
-    assert len(begun.uploads.items) == publish.PAGE
+    assert len(begun.uploads.items) == transfer.PAGE
     assert len(begun.missing) == len(files)
     assert world.send(begun, files) == len(files)
     assert world.finalize(begun.version.id).files == len(files)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from ..domain import manifests, routes, segments
-from ..domain.errors import Busy, InvalidRequest, UploadIncomplete, VersionNotReady
+from ..domain.errors import Busy, InvalidRequest, VersionNotReady
 from ..domain.json import Json
 from ..domain.manifests import Manifest
 from ..domain.names import Addresses
@@ -15,12 +14,9 @@ from ..domain.roles import Caller
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Delete, Item, Lost, Ports, Put, StoredObject, Upload
-from . import contents, follow, health, keys, reading, records, routing
+from . import contents, follow, health, keys, reading, records, routing, transfer
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
-
-PAGE = 1_000
-_MISSING_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +50,8 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
         if version.state is State.READY:
             follow.adopt(ports, addresses, configured, version, manifest.commit.branch, caller)
             return Begun(version, created, Page([], None), [])
-        wanted = _wanted(ports, version)
-        return Begun(version, created, _uploads(ports, wanted, None), _once(ports.store.missing(wanted)))
+        plan = transfer.plan(ports, version, None)
+        return Begun(version, created, plan.page, plan.missing)
     raise Busy("Too many publishes of this app at once. Try again.")
 
 
@@ -64,7 +60,7 @@ def uploads(ports: Ports, app: str, version_id: str, cursor: str | None) -> Page
     version = reading.find_version(ports, app, version_id).record
     if version.state is not State.UPLOADING:
         return Page([], None)
-    return _uploads(ports, _wanted(ports, version), reading.position(cursor))
+    return transfer.plan(ports, version, reading.position(cursor)).page
 
 
 def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, caller: Caller) -> Version:
@@ -206,59 +202,13 @@ def _facts(segment: Segment) -> dict[str, Json]:
     return {"files": len(segment.files), "bytes": sum(file.size for file in segment.files), **program}
 
 
-def _segment_items(ports: Ports, version: Version) -> Mapping[str, Item]:
-    digests = dict.fromkeys(version.digests)
-    items = ports.ledger.read([keys.of_segment(version.app, digest) for digest in digests])
-    return {item.key.sort.removeprefix(keys.SEGMENT): item for item in items if item}
-
-
-def _wanted(ports: Ports, version: Version) -> list[StoredObject]:
-    """Return the objects of those segments of the version that no finished version has, in order of their digest."""
-    items = _segment_items(ports, version)
-    unfinished = [digest for digest, item in items.items() if item.body["state"] != COMPLETE]
-    listed = contents.objects(version, contents.files(ports, version), unfinished)
-    return sorted(listed, key=lambda obj: (obj.sha256, obj.key))
-
-
-def _uploads(ports: Ports, wanted: list[StoredObject], after: str | None) -> Page[Upload]:
-    """Place the objects after a digest, part by part, until a page of uploads is full.
-
-    A part never ends between two objects of the same content, so that each content is sent once.
-    """
-    rest = [obj for obj in wanted if after is None or obj.sha256 > after]
-    found: list[Upload] = []
-    last = ""
-    while rest and len(found) < PAGE:
-        last = rest[min(PAGE, len(rest)) - 1].sha256
-        part = [obj for obj in rest if obj.sha256 <= last]
-        found += ports.store.place(part)
-        rest = rest[len(part) :]
-    if len(found) > PAGE:  # Of the last part; what is cut off is placed again with the next page.
-        found, last = found[:PAGE], found[PAGE - 1].object.sha256
-        return Page(found, reading.cursor(last))
-    return Page(found, reading.cursor(last) if rest else None)
-
-
-def _once(objects: list[StoredObject]) -> list[StoredObject]:
-    return list({obj.sha256: obj for obj in objects}.values())
-
-
 def _prepare(ports: Ports, kept: Kept[Version], caller: Caller) -> None:
     """Verify that every byte is there, then say so: of the version, and of each segment that it completes."""
     version = kept.record
-    missing = ports.store.missing(_wanted(ports, version))
-    if missing:
-        prefix_parts = 3
-        paths = [obj.key.split("/", prefix_parts)[prefix_parts] for obj in islice(missing, _MISSING_SHOWN)]
-        raise UploadIncomplete(
-            f"{len(missing):,} file(s) of {version.id} have not arrived, {paths[0]!r} for one. "
-            "Send them, then finalize.",
-            missing=paths,
-            missing_files=len(missing),
-        )
+    transfer.require(ports, version)
     completed = [
         Put(item.key, {**item.body, "state": COMPLETE}, item.revision)
-        for item in _segment_items(ports, version).values()
+        for item in reading.segments(ports, version).values()
         if item.body["state"] != COMPLETE
     ]
     preparing = records.encode(replace(version, state=State.PREPARING))

@@ -111,6 +111,12 @@ def versions(ports: Ports, app: str) -> list[Version]:
     return sorted((records.version(item.body) for item in items), key=lambda v: v.begun_at, reverse=True)
 
 
+def segments(ports: Ports, version: Version) -> dict[str, Item]:
+    """Return the ledger's items of the segments that a version is stored in, by digest; empty segments have none."""
+    items = ports.ledger.read([keys.of_segment(version.app, digest) for digest in dict.fromkeys(version.digests)])
+    return {item.key.sort.removeprefix(keys.SEGMENT): item for item in items if item}
+
+
 def cursor(sort: str) -> str:
     """Return an opaque cursor for what comes after a sort key."""
     return base64.urlsafe_b64encode(sort.encode()).decode()

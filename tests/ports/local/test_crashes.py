@@ -48,12 +48,12 @@ def test_a_store_killed_at_any_moment_keeps_what_others_need_and_finishes_deleti
         killed("publish_and_prune", tmp_path, rounds)
         with closing(workers.store_in(tmp_path)) as store:
             assert store.damaged([kept]) == []
-            uploads = store.place([announce("a/gone/2", workers.OWN)])
+            uploads = store.place([announce("a/gone/2", workers.OWN)], {})
             assert bool(uploads) == (store.read("a/gone/2") is None)
             store.delete("a/gone/")
             assert store.read("a/gone/1") is None
             assert store.damaged([kept]) == []
-            assert store.place([announce("a/gone/2", workers.OWN)]) != []
+            assert store.place([announce("a/gone/2", workers.OWN)], {}) != []
             store.delete("a/gone/")
 
 

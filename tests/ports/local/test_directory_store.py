@@ -50,12 +50,21 @@ def test_what_users_call_their_files_never_reaches_the_file_system(store: Direct
     assert [store.read(key) is None for key in keys] == [True] + [False] * 6
 
 
+def test_keys_may_be_anything(store: DirectoryStore) -> None:
+    keys = ["../up", "/etc/passwd", "a/../../b", "a//b", ".", "a\\b", "con", "a", "a/", "a/b", "\u00e9", "e\u0301"]
+    for key in keys:
+        store.write(announce(key, key.encode()), key.encode())
+    assert [store.read(key) for key in keys] == [key.encode() for key in keys]
+    store.delete("a/")
+    assert [key for key in keys if store.read(key) is None] == ["a/../../b", "a//b", "a/", "a/b"]
+
+
 @pytest.mark.parametrize("digest", ["../../../etc/passwd", "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "\n", ""])
 def test_what_is_no_digest_never_reaches_the_file_system(store: DirectoryStore, digest: str) -> None:
     with pytest.raises(ValueError, match="no SHA-256"):
         store.missing([replace(announce("k", b"x"), sha256=digest)])
     with pytest.raises(ValueError, match="no SHA-256"):
-        store.place([replace(announce("k", b"x"), sha256=digest)])
+        store.place([replace(announce("k", b"x"), sha256=digest)], {})
     assert store.served("k") is None
 
 
@@ -67,12 +76,12 @@ def test_a_content_lies_there_once_an_app(store: DirectoryStore, root: Path) -> 
 
 
 def test_an_object_without_bytes_needs_no_upload(store: DirectoryStore) -> None:
-    assert store.place([EMPTY]) == []
+    assert store.place([EMPTY], {}) == []
     assert store.missing([EMPTY]) == []
     assert store.read(EMPTY.key) == b""
     store.delete("a/")
     assert store.missing([EMPTY]) == [EMPTY]
-    assert store.place([EMPTY]) == []
+    assert store.place([EMPTY], {}) == []
     assert store.read(EMPTY.key) == b""
 
 
@@ -99,7 +108,7 @@ def test_every_kind_of_damage_is_found(store: DirectoryStore, root: Path) -> Non
     gone.unlink()
     emptied.write_bytes(b"")
     same_as_flipped = replace(objects[1], key="k/1 again")
-    store.place([same_as_flipped])
+    store.place([same_as_flipped], {})
     assert store.missing(objects) == objects[2:]
     assert store.damaged(objects) == objects[1:]
     assert store.damaged([same_as_flipped]) == [same_as_flipped]
@@ -109,7 +118,7 @@ def test_a_blob_of_the_wrong_size_is_sent_again_and_healed(store: DirectoryStore
     obj = announce("k", b"healthy")
     store.write(obj, b"healthy")
     os.truncate(blob(root, obj), 3)
-    assert [upload.object for upload in store.place([obj])] == [obj]
+    assert [upload.object for upload in store.place([obj], {})] == [obj]
     workers.receive(store, obj, b"healthy")
     assert store.damaged([obj]) == []
 
@@ -121,9 +130,15 @@ def test_a_write_heals_a_damaged_blob(store: DirectoryStore, root: Path) -> None
     assert store.read("k") == b"healthy"
 
 
+def test_an_object_announced_with_another_digest_is_missing(store: DirectoryStore) -> None:
+    obj = announce("x", b"bytes")
+    store.write(obj, b"bytes")
+    assert store.missing([obj, replace(obj, sha256="0" * 64)]) == [replace(obj, sha256="0" * 64)]
+
+
 def test_place_never_changes_what_a_key_has(store: DirectoryStore) -> None:
     store.write(announce("k", b"first"), b"first")
-    store.place([announce("k", b"second")])
+    store.place([announce("k", b"second")], {})
     assert store.read("k") == b"first"
     assert store.missing([announce("k", b"second")]) == [announce("k", b"second")]
 
@@ -163,7 +178,7 @@ def test_deleting_that_was_cut_short_is_finished_by_repeating(store: DirectorySt
 @pytest.mark.parametrize("body", [b"short", b"wrong bytes here", b"much longer than announced"])
 def test_other_bytes_than_announced_are_never_shown(store: DirectoryStore, root: Path, body: bytes) -> None:
     obj = announce("k", b"right bytes here")
-    store.place([obj])
+    store.place([obj], {})
     incoming = store.open_upload(blob_of(obj), obj.size)
     with pytest.raises(DigestMismatch):
         workers.finish(incoming, body)
@@ -184,7 +199,7 @@ def test_too_many_bytes_are_refused_before_they_are_written(store: DirectoryStor
 
 def test_bytes_show_only_when_all_have_come(store: DirectoryStore) -> None:
     obj = announce("k", b"in two parts")
-    store.place([obj])
+    store.place([obj], {})
     incoming = store.open_upload(blob_of(obj), obj.size)
     incoming.write(b"in two ")
     assert store.missing([obj]) == [obj]
@@ -197,7 +212,7 @@ def test_bytes_show_only_when_all_have_come(store: DirectoryStore) -> None:
 
 def test_bytes_whose_object_was_deleted_on_the_way_do_not_stay(store: DirectoryStore, root: Path) -> None:
     obj = announce("a/k", b"late")
-    store.place([obj])
+    store.place([obj], {})
     incoming = store.open_upload(blob_of(obj), obj.size)
     incoming.write(b"late")
     store.delete("a/")
@@ -230,7 +245,7 @@ def test_bytes_that_place_found_survive_a_deletion_at_the_same_moment(store: Dir
         for _ in range(150):
             store.write(old, b"contested")
             deleting = threads.submit(store.delete, "a/old/")
-            uploads = threads.submit(store.place, [new]).result()
+            uploads = threads.submit(store.place, [new], {}).result()
             deleting.result()
             assert store.missing([new]) == ([new] if uploads else [])
             assert store.read("a/new/1") == (None if uploads else b"contested")
@@ -241,7 +256,7 @@ def test_bytes_that_arrive_survive_a_deletion_at_the_same_moment(store: Director
     old, new = announce("a/old/1", b"contested"), announce("a/new/1", b"contested")
     with ThreadPoolExecutor(3) as threads:
         for _ in range(100):
-            store.place([old, new])
+            store.place([old, new], {})
             receiving = threads.submit(workers.receive, store, new, b"contested")
             waiting = [threads.submit(store.delete, "a/old/"), receiving]
             writing = threads.submit(store.write, announce("a/w", b"contested"), b"contested")

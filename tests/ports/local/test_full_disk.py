@@ -106,7 +106,7 @@ def test_an_object_without_room_is_not_written(disk: Path) -> None:
 def test_an_upload_without_room_is_answered_with_507_and_leaves_nothing(disk: Path) -> None:
     body = os.urandom(1_500_000)
     with plugs.served_store(disk, SystemClock()) as store:
-        (upload,) = store.place([announce("k", body)])
+        (upload,) = store.place([announce("k", body)], {})
         with filled(disk):
             answer = requests.put(upload.url, data=body, timeout=30)
             assert (answer.status_code, answer.json()["code"]) == (507, "storage-full")

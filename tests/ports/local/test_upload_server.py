@@ -46,7 +46,7 @@ def store(root: Path, clock: plugs.SetClock) -> Iterator[DirectoryStore]:
 
 @pytest.fixture
 def upload(store: DirectoryStore) -> Upload:
-    (upload,) = store.place([OBJ])
+    (upload,) = store.place([OBJ], {})
     return upload
 
 
@@ -157,7 +157,7 @@ def test_an_address_without_parts_is_refused(store: DirectoryStore, root: Path, 
 def test_an_address_of_another_store_is_refused(store: DirectoryStore, root: Path, upload: Upload) -> None:
     parts = urlsplit(upload.url)
     with closing(DirectoryStore(root.parent / "other", f"http://{parts.netloc}", plugs.set_clock())) as other:
-        (foreign,) = other.place([OBJ])
+        (foreign,) = other.place([OBJ], {})
     assert refused(store, root, foreign.url) == (403, "upload-refused")
 
 
@@ -170,7 +170,7 @@ def test_an_address_works_for_an_hour(store: DirectoryStore, root: Path, upload:
 
 def test_an_address_outlives_a_restart(root: Path, clock: plugs.SetClock) -> None:
     with closing(DirectoryStore(root, "http://localhost", clock)) as store:
-        (upload,) = store.place([OBJ])
+        (upload,) = store.place([OBJ], {})
     with plugs.served_store(root, clock) as store, plugs.serving(UploadServer(store)) as port:
         assert ask("PUT", upload.url.replace("localhost", f"127.0.0.1:{port}"), BODY)[0] == 200
         assert store.read(OBJ.key) == BODY
@@ -179,7 +179,7 @@ def test_an_address_outlives_a_restart(root: Path, clock: plugs.SetClock) -> Non
 @pytest.mark.parametrize("sent", [0, 5, 12])
 def test_a_truncated_upload_leaves_nothing(root: Path, clock: plugs.SetClock, sent: int) -> None:
     with plugs.served_store(root, clock) as store:
-        (upload,) = store.place([OBJ])
+        (upload,) = store.place([OBJ], {})
         raw(upload.url, len(BODY), BODY[:sent], cut_off=True)
     with closing(DirectoryStore(root, "", clock)) as store:
         assert list((root / "incoming").iterdir()) == []
@@ -190,7 +190,7 @@ def test_a_large_upload_that_is_cut_off_leaves_nothing(root: Path, clock: plugs.
     body = os.urandom(5 * MB)
     obj = announce("large", body)
     with plugs.served_store(root, clock) as store:
-        (upload,) = store.place([obj])
+        (upload,) = store.place([obj], {})
         raw(upload.url, len(body), body[: 4 * MB], cut_off=True)
     assert list((root / "incoming").iterdir()) == []
     with closing(DirectoryStore(root, "", clock)) as store:
@@ -206,7 +206,7 @@ def test_bytes_beyond_the_length_are_no_part_of_the_object(store: DirectoryStore
 def test_the_same_content_may_arrive_many_times_at_once(store: DirectoryStore, root: Path) -> None:
     body = os.urandom(2 * MB)
     obj = announce("k", body)
-    (upload,) = store.place([obj])
+    (upload,) = store.place([obj], {})
     with ThreadPoolExecutor(8) as threads:
         answers = [status for status, _, _ in threads.map(lambda _: ask("PUT", upload.url, body), range(16))]
     assert answers == [200] * 16
@@ -239,7 +239,7 @@ def test_a_large_file_takes_little_memory(store: DirectoryStore) -> None:
     for _ in range(pieces):
         digest.update(piece)
     obj = StoredObject("large", pieces * MB, digest.hexdigest(), "video/mp4", "no-store")
-    (upload,) = store.place([obj])
+    (upload,) = store.place([obj], {})
     tracemalloc.start()
     try:
         parts = urlsplit(upload.url)

@@ -90,7 +90,7 @@ def publish_and_prune(root: Path) -> None:
     store = store_in(root)
     for number in count():
         own = announce("a/gone/2", OWN)
-        store.place([announce("a/gone/1", SHARED), own])
+        store.place([announce("a/gone/1", SHARED), own], {})
         receive(store, own, OWN)
         store.write(announce("a/gone/3", b"%d" % number), b"%d" % number)
         _say(number)

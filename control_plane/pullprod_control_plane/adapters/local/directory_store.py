@@ -11,7 +11,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -174,11 +174,12 @@ class DirectoryStore:
         blob, sha256, size, content_type, cache_control = rows[0]
         return ServedObject(self._path(blob), size, sha256, content_type, cache_control)
 
-    def place(self, objects: Sequence[StoredObject]) -> list[Upload]:
+    def place(self, objects: Sequence[StoredObject], sources: Mapping[str, str]) -> list[Upload]:
         """Make objects present from bytes that the store already has; return leave to send the rest, each content once.
 
         A key that has other bytes already keeps them, and its object counts as missing.
         """
+        del sources  # Blobs are found by their digest.
         contents: dict[tuple[str, int], StoredObject] = {}
         for obj in objects:
             contents.setdefault(_content(obj), obj)

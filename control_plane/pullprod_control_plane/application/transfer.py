@@ -1,0 +1,116 @@
+"""What of a version still has to come: placed from bytes that are there already, and planned, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+
+from ..domain.errors import NotFound, UploadIncomplete
+from ..domain.names import PRODUCTION
+from ..domain.versions import State, Version
+from ..ports import Ports, StoredObject, Upload
+from . import contents, keys, reading, records
+from .reading import Page
+from .states import COMPLETE
+
+PAGE = 1_000
+_MISSING_SHOWN = 20
+_LOOKED_AT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A page of leave to upload, and the objects, each content once, that are to be sent with it and after it."""
+
+    page: Page[Upload]
+    missing: list[StoredObject]
+
+
+def plan(ports: Ports, version: Version, after: str | None) -> Plan:
+    """Place the next missing objects after a key, at most a page of them; return leave to send what is nowhere.
+
+    A content that several objects have is asked for with the first of them; `require` places the others.
+    """
+    wanted = _wanted(ports, version)
+    first = {obj.key for obj in {obj.sha256: obj for obj in reversed(wanted)}.values()}
+    missing = ports.store.missing([obj for obj in wanted if after is None or obj.key > after])
+    sources = _sources(ports, version, missing)
+    part, rest = missing[:PAGE], missing[PAGE:]
+    asked = [upload for upload in ports.store.place(part, sources) if upload.object.key in first]
+    later = [obj for obj in rest if obj.key in first and obj.sha256 not in sources]
+    page = Page(asked, reading.cursor(part[-1].key) if rest else None)
+    return Plan(page, [upload.object for upload in asked] + later)
+
+
+def require(ports: Ports, version: Version) -> None:
+    """Place what has a content that arrived with another object; raise UploadIncomplete unless all is there then."""
+    wanted = _wanted(ports, version)
+    missing = ports.store.missing(wanted)
+    if missing:
+        missing = _place_repeated(ports, wanted, missing)
+    if missing:
+        prefix_parts = 3
+        paths = [obj.key.split("/", prefix_parts)[prefix_parts] for obj in islice(missing, _MISSING_SHOWN)]
+        raise UploadIncomplete(
+            f"{len(missing):,} file(s) of {version.id} have not arrived, {paths[0]!r} for one. "
+            "Send them, then finalize.",
+            missing=paths,
+            missing_files=len(missing),
+        )
+
+
+def _place_repeated(ports: Ports, wanted: list[StoredObject], missing: list[StoredObject]) -> list[StoredObject]:
+    """Return what is missing then."""
+    absent = {obj.key for obj in missing}
+    arrived = {obj.sha256: obj.key for obj in wanted if obj.key not in absent}
+    repeated = [obj for obj in missing if obj.sha256 in arrived]
+    asked = {upload.object.sha256 for upload in ports.store.place(repeated, arrived)}
+    return [obj for obj in missing if obj.sha256 in asked or obj.sha256 not in arrived]
+
+
+def _wanted(ports: Ports, version: Version) -> list[StoredObject]:
+    """Return the objects of those segments of the version that no finished version has, in order of their keys."""
+    items = reading.segments(ports, version)
+    unfinished = [digest for digest, item in items.items() if item.body["state"] != COMPLETE]
+    listed = contents.objects(version, contents.files(ports, version), unfinished)
+    return sorted(listed, key=lambda obj: obj.key)
+
+
+def _sources(ports: Ports, version: Version, missing: Iterable[StoredObject]) -> dict[str, str]:
+    """Return keys of objects that have the missing contents, by SHA-256, as far as likely versions have them."""
+    sought = {obj.sha256 for obj in missing}
+    found: dict[str, str] = {}
+    for relative in _relatives(ports, version) if sought else ():
+        with suppress(NotFound):  # Pruned since.
+            listed = contents.objects(relative, contents.files(ports, relative))
+            found |= {obj.sha256: obj.key for obj in listed if obj.sha256 in sought}
+        if len(found) == len(sought):
+            break
+    return found
+
+
+def _relatives(ports: Ports, version: Version) -> Iterator[Version]:
+    """Yield the versions that likely share files, at most three: of the branch, in production, of the app."""
+    app = version.app
+    production = reading.kept_pointer(ports, app, PRODUCTION)
+    candidates = [
+        _newest(ports, keys.branch(app, version.branch)) if version.branch else [],
+        [production.record.version] if production and production.record.version else [],
+        _newest(ports, keys.timeline(app)),
+    ]
+    names = list(dict.fromkeys(name for group in candidates for name in group))
+    items = ports.ledger.read([keys.of_version(app, name) for name in names])
+    known = {found.id: found for found in (records.version(item.body) for item in items if item)}
+    seen = set()
+    for group in candidates:
+        ready = next((known[n] for n in group if n in known and known[n].state is State.READY), None)
+        if ready and ready.id not in seen:
+            seen.add(ready.id)
+            yield ready
+
+
+def _newest(ports: Ports, partition: str) -> list[str]:
+    entries = ports.ledger.scan(partition, newest_first=True, limit=_LOOKED_AT)
+    return [str(entry.body["id"]) for entry in entries]
