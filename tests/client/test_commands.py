@@ -124,12 +124,14 @@ def test_a_wrong_token_is_not_allowed_and_never_shown(user: User) -> None:
 def test_every_looking_command_prints_json_and_nothing_else_on_standard_output(user: User) -> None:
     first = user.publish({"index.html": "1"})["version"]["id"]
     second = user.publish({"index.html": "2"})["version"]["id"]
-    user.run("point", "production", second, "--reason", "launch")
+    third = user.publish({"index.html": "3"})["version"]["id"]
+    for version in (first, second, third):  # Each command is called twice, and there are two steps to roll back.
+        user.run("point", "production", version, "--reason", "launch")
     commands = (
         ["versions"], ["show", first], ["pointers"], ["status"], ["history", "production"], ["diff", first, second],
         ["plan", "production", first], ["audit"], ["prune"], ["app", "list"], ["token", "list"], ["open", first],
         ["hold", "production", "--reason", "x"], ["unhold", "production"], ["app", "show"],
-        ["rollback", "production", "--reason", "x", "--to", first],
+        ["rollback", "production", "--reason", "x"],
     )  # fmt: skip
     for command in commands:
         assert isinstance(user.json(*command), dict), command
