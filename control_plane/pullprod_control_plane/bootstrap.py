@@ -28,11 +28,15 @@ class ControlPlane:
 
 @dataclass(frozen=True, slots=True)
 class LocalSystem:
-    """A control plane on one machine, with the two servers that stand for S3 and CloudFront."""
+    """A control plane on one machine, with the two servers that stand for S3 and CloudFront.
+
+    `wait` returns after so many seconds, or as soon as the reconciler is woken.
+    """
 
     control: ControlPlane
     uploads: AsgiApp
     edge: AsgiApp
+    wait: Callable[[float], None]
     close: Callable[[], None]
 
 
@@ -41,9 +45,11 @@ def local(settings: LocalSettings) -> LocalSystem:
     from .adapters.local.directory_store import DirectoryStore
     from .adapters.local.edge_server import EdgeServer
     from .adapters.local.loopback_probe import LoopbackProbe
+    from .adapters.local.process_functions import ProcessFunctions
     from .adapters.local.sqlite_edge import SqliteEdge
     from .adapters.local.sqlite_ledger import SqliteLedger
     from .adapters.local.system_clock import SystemClock
+    from .adapters.local.thread_worker import ThreadWorker
     from .adapters.local.unmanaged_names import UnmanagedNames
     from .adapters.local.upload_server import UploadServer
 
@@ -53,17 +59,20 @@ def local(settings: LocalSettings) -> LocalSystem:
     ledger = SqliteLedger(settings.data / "ledger.sqlite3")
     store = DirectoryStore(settings.data / "store", settings.api_url, clock)
     edge = SqliteEdge(settings.data / "routes.sqlite3")
-    ports = Ports(ledger, store, edge, UnmanagedNames(), LoopbackProbe(settings.port), clock)
+    functions = ProcessFunctions(settings.data / "functions", store.read)
+    worker = ThreadWorker()
+    ports = Ports(ledger, store, edge, UnmanagedNames(), functions, worker, LoopbackProbe(settings.port), clock)
 
     def close() -> None:
-        for adapter in (ledger, store, edge):
+        for adapter in (ledger, store, edge, functions):
             adapter.close()
 
     return LocalSystem(
-        ControlPlane(ports, settings.addresses, _verifier(settings.api_url, settings.issuers, clock)),
-        UploadServer(store),
-        EdgeServer(edge.get, store.served),
-        close,
+        control=ControlPlane(ports, settings.addresses, _verifier(settings.api_url, settings.issuers, clock)),
+        uploads=UploadServer(store),
+        edge=EdgeServer(edge.get, store.served, functions),
+        wait=worker.wait,
+        close=close,
     )
 
 

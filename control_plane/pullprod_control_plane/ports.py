@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from .domain import segments
+from .domain.functions import Function
 from .domain.hosts import Records
 from .domain.json import Json
 from .domain.routes import Route
@@ -168,6 +170,68 @@ class Edge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A function's zip with what it runs with: published once, never changed, shared by all versions that have it.
+
+    `digest` is that of the segment which holds the zip; it names the program among those of one app.
+    """
+
+    app: str
+    digest: str
+    function: Function
+
+    @property
+    def key(self) -> str:
+        """Return the key under which the store has the zip."""
+        return segments.object_key(self.app, self.digest, self.function.zip)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What a pointer calls a function, for callers that are not viewers (queues, schedules)."""
+
+    app: str
+    function: str
+    pointer: str
+
+
+class Functions(Protocol):
+    """Where functions run. Every call may be repeated, also after it was interrupted at any step."""
+
+    def publish(self, program: Program) -> str | None:
+        """Make a program callable at an origin of its own; return the origin's host, None while that takes time.
+
+        Raises:
+            FunctionRefused: it can never run; the reason says what to change.
+        """
+        ...
+
+    def remove(self, app: str, function: str, digest: str) -> None:
+        """Take a program and its origin away; one that is not there is no error.
+
+        Raises:
+            Busy: an alias still shows it.
+        """
+        ...
+
+    def point(self, alias: Alias, digest: str | None, generation: int) -> None:
+        """Make an alias show a published program, None for none, unless it shows a higher generation already."""
+        ...
+
+    def pointed(self, alias: Alias) -> str | None:
+        """Return the digest of the program that an alias shows, None if there is no such alias."""
+        ...
+
+
+class Worker(Protocol):
+    """Finishes what takes longer than a caller should wait for an answer."""
+
+    def wake(self) -> None:
+        """Let it begin at once, and return at once; it begins by itself within a minute if this is lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What an address answered: HTTP status (0: nothing came back) and the version that it said it is."""
 
@@ -271,5 +335,7 @@ class Ports:
     store: Store
     edge: Edge
     names: Names
+    functions: Functions
+    worker: Worker
     probe: Probe
     clock: Clock

@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from pullprod_control_plane.ports import Edge, Ledger, Store, Upload
-from tests.ports.local import plugs
+from tests.ports.local import plugs, process_functions
+from tests.ports.running import Running
 
 LEDGERS = [
     plugs.sqlite_ledger,
@@ -19,6 +20,11 @@ STORES = [
 ]
 EDGES = [
     plugs.sqlite_edge,
+]
+
+
+RUNNING = [
+    process_functions.running,
 ]
 
 
@@ -40,6 +46,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture(params=EDGES, ids=_name)
 def edge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Edge]:
+    with request.param(tmp_path) as plugged:
+        yield plugged
+
+
+@pytest.fixture(params=RUNNING, ids=lambda plug: plug.__module__.rpartition(".")[2])
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     with request.param(tmp_path) as plugged:
         yield plugged
 

@@ -18,7 +18,6 @@ from pullprod_control_plane.adapters.local.system_clock import SystemClock
 from pullprod_control_plane.adapters.local.upload_server import UploadServer
 from pullprod_control_plane.application import tokens
 from pullprod_control_plane.entrypoints.local import serve, server
-from pullprod_control_plane.ports import Ports
 from pullprod_control_plane.settings import LocalSettings
 from tests.support.racing import processes
 from tests.support.server import free_port
@@ -168,12 +167,7 @@ def _serve(data: Path, port: int, days_later: int, stop: Stop | None, told: Conn
 def _watched(system: bootstrap.LocalSystem, calls: Calls, days_later: int) -> bootstrap.LocalSystem:
     ports = system.control.ports
     store: Any = Watched("store", ports.store, calls)
-    around = Ports(
-        ledger=Watched("ledger", ports.ledger, calls),
-        store=store,
-        edge=Watched("edge", ports.edge, calls),
-        names=Watched("names", ports.names, calls),
-        probe=Watched("probe", ports.probe, calls),
-        clock=Later(days_later),
-    )
+    names = ("ledger", "edge", "names", "functions", "probe")
+    watched: dict[str, Any] = {name: Watched(name, getattr(ports, name), calls) for name in names}
+    around = replace(ports, **watched, store=store, clock=Later(days_later))
     return replace(system, control=replace(system.control, ports=around), uploads=UploadServer(store))

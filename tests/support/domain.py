@@ -11,9 +11,10 @@ from pullprod_control_plane.domain.json import canonical
 from pullprod_control_plane.domain.manifests import Commit, File, Manifest
 from pullprod_control_plane.domain.pointers import Pointer
 from pullprod_control_plane.domain.routes import Route
-from pullprod_control_plane.domain.segments import COUNT
+from pullprod_control_plane.domain.segments import COUNT, of_functions
 from pullprod_control_plane.domain.swaps import Move, SwapKind
 from pullprod_control_plane.domain.versions import State, Version
+from pullprod_control_plane.ports import Program
 
 NOW = "2026-06-01T12:00:00.000000Z"
 BEFORE = "2026-05-31T12:00:00.000000Z"
@@ -35,6 +36,13 @@ def a_file(path: str = "index.html", body: bytes = b"hello", kind: str = "text/h
 
 def a_function(name: str = "api", **facts: Any) -> Function:
     return Function(**{"name": name, **_FUNCTION, **facts})
+
+
+def a_program(body: bytes = b"zip", app: str = "shop", **facts: Any) -> Program:
+    """Return the program that a zip makes, under the digest that its segment has."""
+    function = a_function(**{"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), **facts})
+    [segment] = of_functions([function])
+    return Program(app, segment.digest, function)
 
 
 def a_commit(name: str | int = "a", **facts: Any) -> Commit:

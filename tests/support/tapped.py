@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pullprod_control_plane.ports import Ports
@@ -41,10 +42,10 @@ def _nothing(_name: str, _args: tuple[Any, ...]) -> None:
 
 
 def tap(ports: Ports, before: Callable[..., None] = _nothing, after: Callable[..., None] = _nothing) -> Ports:
-    """Return the ports, each call of ledger, store, edge, names and probe told to `before` and `after`."""
-    names = ("ledger", "store", "edge", "names", "probe")
+    """Return the ports, each call of those that reach the world told to `before` and `after`."""
+    names = ("ledger", "store", "edge", "names", "functions", "probe")
     wrapped: dict[str, Any] = {name: Tapped(getattr(ports, name), name, before, after) for name in names}
-    return Ports(**wrapped, clock=ports.clock)
+    return replace(ports, **wrapped)
 
 
 def counted(ports: Ports) -> tuple[Ports, Calls]:

@@ -21,6 +21,7 @@ from pullprod_control_plane.application.receipts import Receipt
 from pullprod_control_plane.application.swap import Done, Order
 from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.apps import App, Retention
+from pullprod_control_plane.domain.functions import Function
 from pullprod_control_plane.domain.manifests import Commit, File, Manifest
 from pullprod_control_plane.domain.names import Addresses
 from pullprod_control_plane.domain.pointers import Pointer
@@ -28,7 +29,8 @@ from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.times import stamp
 from pullprod_control_plane.domain.versions import Version
 from pullprod_control_plane.ports import Answer, Ports
-from tests.support.domain import sha
+from tests.support.domain import a_function, sha
+from tests.support.programs import CountedWorker, ToldFunctions
 
 APP = "shop"
 ANN = "token:ann"
@@ -78,6 +80,8 @@ class World:
     edge: SqliteEdge
     clock: SetClock
     ports: Ports
+    functions: ToldFunctions
+    worker: CountedWorker
     addresses: Addresses = field(default_factory=lambda: Addresses("http", "localhost", 8080))
 
     def configure(self, name: str = APP, **wanted: Any) -> App:
@@ -91,7 +95,7 @@ class World:
         return publish.begin(self.ports, self.addresses, app, by, self.manifest(files, commit, **facts))
 
     def manifest(self, files: Files, commit: str, **facts: Any) -> Manifest:
-        content = {name: facts.pop(name) for name in ("site", "health") if name in facts}
+        content = {name: facts.pop(name) for name in ("site", "health", "functions") if name in facts}
         facts["ancestors"] = tuple(sha(name) for name in facts.pop("ancestors", ()))
         given = {"branch": "main", "message": commit, "author": "Ann", "committed_at": stamp(self.clock.now()), **facts}
         listed = tuple(
@@ -187,6 +191,11 @@ def page(text: str) -> dict[str, bytes]:
     return {"index.html": f"<h1>{text}</h1>".encode(), "style.css": b"body{}"}
 
 
+def program(body: bytes = b"zip", name: str = "api", **facts: Any) -> Function:
+    """Return a function whose zip is `body`; send `{f"{name}.zip": body}` along with the files."""
+    return a_function(name, sha256=hashlib.sha256(body).hexdigest(), size=len(body), **facts)
+
+
 def receipt(key: str = "k1", fingerprint: str = "f1", principal: str = ANN) -> Receipt:
     return Receipt(principal, key, fingerprint)
 
@@ -199,8 +208,10 @@ def opened(directory: Path) -> Iterator[World]:
     store = DirectoryStore(directory / "store", "http://localhost:8080", clock)
     edge = SqliteEdge(directory / "routes.sqlite3")
     try:
-        ports = Ports(ledger, store, edge, UnmanagedNames(), RecordProbe(edge, store), clock)
-        yield World(ledger, store, edge, clock, ports)
+        functions, worker = ToldFunctions(), CountedWorker()
+        probe = RecordProbe(edge, store)
+        ports = Ports(ledger, store, edge, UnmanagedNames(), functions, worker, probe, clock)
+        yield World(ledger, store, edge, clock, ports, functions, worker)
     finally:
         for adapter in (ledger, store, edge):
             adapter.close()

@@ -10,10 +10,11 @@ from ..domain.errors import NotFound
 from ..domain.pointers import Pointer
 from ..domain.versions import State, Version
 from ..ports import Ports
-from . import contents, drift, findings, keys, lineages, naming, notes, reading, records, references
+from . import contents, drift, findings, keys, lineages, naming, notes, programs, reading, records, references
 from .findings import Finding
 
 _LOOKS = 3
+_CHECKED = ("pointers", "swaps", "routes", "objects", "hosts", "aliases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,7 @@ class Report:
     """Findings, how much was looked at, and what is live but not on the main branch (which is no fault)."""
 
     findings: list[Finding] = field(default_factory=list)
-    checked: dict[str, int] = field(
-        default_factory=lambda: {"pointers": 0, "swaps": 0, "routes": 0, "objects": 0, "hosts": 0}
-    )
+    checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_CHECKED, 0))
     live_not_on_main: list[Unmerged] = field(default_factory=list)
 
 
@@ -63,6 +62,7 @@ def _look(ports: Ports, name: str) -> Report:
     _check_routes(ports, name, report)
     _check_names(ports, app, report)
     _check_notes(ports, name, report)
+    _check_aliases(ports, name, report)
     report.live_not_on_main += _unmerged(ports, app)
     return report
 
@@ -116,6 +116,13 @@ def _check_notes(ports: Ports, app: str, report: Report) -> None:
     for setback in notes.of_app(ports, app):
         detail = f"Tried {setback.tries} time(s), next after {setback.rests_until}: {setback.why}"
         report.findings.append(Finding("unfinished", setback.note, detail))
+
+
+def _check_aliases(ports: Ports, app: str, report: Report) -> None:
+    for drifted in programs.aliases(ports, app):
+        report.checked["aliases"] += 1
+        if drifted.found != drifted.expected:
+            report.findings.append(findings.of_alias(drifted))
 
 
 def _unmerged(ports: Ports, app: App) -> list[Unmerged]:

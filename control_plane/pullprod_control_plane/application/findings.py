@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from . import programs
 from .drift import Drift
 
 _SHOWN = 200
@@ -22,3 +23,10 @@ def of_route(drifted: Drift) -> Finding:
     """Return the finding that a route differs."""
     found = "nothing" if drifted.found is None else drifted.found[:_SHOWN]
     return Finding("route-differs", drifted.route.key, f"The edge shows {found}.")
+
+
+def of_alias(drifted: programs.Drift) -> Finding:
+    """Return the finding that a pointer's alias of a function differs."""
+    found, expected = drifted.found or "no program", drifted.expected or "none"
+    subject = f"{drifted.alias.function}:{drifted.alias.pointer}"
+    return Finding("alias-differs", subject, f"The alias shows {found}; {expected} is what its version has.")

@@ -192,11 +192,13 @@ def _moves(
 ) -> tuple[list[Swap], list[Change]]:
     swaps: list[Swap] = []
     changes: list[Change] = []
+    reason = f"newer version of {branch}"
     for kept in _to_move(ports, app, version, branch):
         if refused := _refusal(ports, addresses, app, kept.record, version, caller):
             _log.warning("%s of %s does not follow to %s: %s", kept.record.name, app.name, version.id, refused.detail)
             continue
-        move = Move(version.id, SwapKind.FOLLOW, caller.principal, reading.now(ports), f"newer version of {branch}")
+        at, names = reading.now(ports), version.function_names
+        move = Move(version.id, SwapKind.FOLLOW, caller.principal, at, reason, functions=names)
         swap, decided = moves.prepare(kept, move)
         swaps.append(swap)
         changes += decided

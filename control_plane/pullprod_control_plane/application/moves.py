@@ -9,7 +9,7 @@ from ..domain import swaps
 from ..domain.pointers import Pointer, PointerState
 from ..domain.swaps import Move, Swap
 from ..ports import Change, Delete, Lost, Ports, Put
-from . import keys, reading, records, routing
+from . import keys, programs, reading, records, routing
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
@@ -38,13 +38,17 @@ def show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
 
     Returns the pointer as it stands then: applied, or at the newer generation.
     """
+    pointed: tuple[str, ...] = ()
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_pointer(ports, app, name)
         if kept.record.generation != generation or kept.record.state is PointerState.APPLIED:
+            if pointed:
+                programs.point(ports, kept.record, pointed)
             _forget(ports, app, name, generation)
             return kept.record
         routing.show_pointer(ports, kept.record)
-        if applied := _applied(ports, kept):
+        pointed = kept.record.functions
+        if applied := _applied(ports, Kept(programs.point(ports, kept.record), kept.revision)):
             return applied
     return reading.find_pointer(ports, app, name).record
 
@@ -58,6 +62,7 @@ def try_to_show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
         return show(ports, app, name, generation)
     except Exception:  # noqa: BLE001 - see above; the reconciler meets the same error and reports it again.
         _log.exception("%s of %s is decided at generation %d, but not shown yet", name, app, generation)
+        ports.worker.wake()
         return reading.find_pointer(ports, app, name).record
 
 

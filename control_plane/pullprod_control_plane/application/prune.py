@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ..domain import retention, segments
+from ..domain.errors import Busy
 from ..domain.names import label
 from ..domain.times import stamp
 from ..domain.versions import State, Version
@@ -112,8 +113,10 @@ def _finish(ports: Ports, version: Version) -> None:
     _set_state(ports, version, State.RETIRING, State.RETIRED)
 
 
-def _segments(ports: Ports, app: str) -> list[Item]:
+def _segments(ports: Ports, app: str, among: frozenset[str] | None = None) -> list[Item]:
     items = reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT)
+    if among is not None:
+        items = (item for item in items if item.key.sort.removeprefix(keys.SEGMENT) in among)
     return [item for item in items if item.body["state"] != DELETED]
 
 
@@ -123,14 +126,21 @@ def _unreferenced(items: Iterable[Item], versions: Iterable[Version]) -> list[It
     return [item for item in items if item.key.sort.removeprefix(keys.SEGMENT) not in used]
 
 
-def _sweep(ports: Ports, app: str) -> list[Item]:
-    unused = _unreferenced(_segments(ports, app), reading.versions(ports, app))
+def remove_functions(ports: Ports, version: Version) -> None:
+    """Take away those functions of a revoked version that no other version shares."""
+    if version.zips:
+        _sweep(ports, version.app, frozenset(version.zips))
+
+
+def _sweep(ports: Ports, app: str, among: frozenset[str] | None = None) -> list[Item]:
+    """Delete the segments that nothing uses, of those in `among` if it is given."""
+    unused = _unreferenced(_segments(ports, app, among), reading.versions(ports, app))
     for item in unused:
         if item.body["state"] not in {CONDEMNED, DELETING}:
             condemned = {**item.body, "state": CONDEMNED, "before": item.body["state"]}
             _commit_or_leave(ports, Put(item.key, condemned, item.revision))
     # Whoever condemned them, versions are read after that: who comes later restores what it needs, and we lose.
-    marked = [item for item in _segments(ports, app) if item.body["state"] in {CONDEMNED, DELETING}]
+    marked = [item for item in _segments(ports, app, among) if item.body["state"] in {CONDEMNED, DELETING}]
     still_unused = {item.key for item in _unreferenced(marked, reading.versions(ports, app))}
     deleted = []
     for item in marked:
@@ -148,7 +158,13 @@ def _delete(ports: Ports, app: str, item: Item) -> bool:
         if not _commit_or_leave(ports, Put(item.key, doomed, revision)):
             return False
         revision += 1
-    ports.store.delete(segments.prefix(app, item.key.sort.removeprefix(keys.SEGMENT)))
+    digest = item.key.sort.removeprefix(keys.SEGMENT)
+    try:
+        if "function" in item.body:
+            ports.functions.remove(app, str(item.body["function"]), digest)
+    except Busy:  # An alias still moves away from it. The next prune finishes.
+        return False
+    ports.store.delete(segments.prefix(app, digest))
     return _commit_or_leave(ports, Put(item.key, {"state": DELETED, "sha256": "", "at": reading.now(ports)}, revision))
 
 

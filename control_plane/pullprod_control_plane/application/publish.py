@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..domain import manifests, routes, segments
-from ..domain.errors import Busy, InvalidRequest, VersionNotReady
+from ..domain.errors import Busy, InvalidRequest
 from ..domain.json import Json
 from ..domain.manifests import Manifest
 from ..domain.names import Addresses
@@ -14,7 +14,7 @@ from ..domain.roles import Caller
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Delete, Item, Lost, Ports, Put, StoredObject, Upload
-from . import contents, follow, health, keys, reading, records, routing, transfer
+from . import contents, follow, health, keys, programs, reading, records, routing, transfer
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
 
@@ -66,12 +66,21 @@ def uploads(ports: Ports, app: str, version_id: str, cursor: str | None) -> Page
 def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, caller: Caller) -> Version:
     """Make a version ready once all its bytes are there, and let the pointers that follow its branch move to it.
 
-    Repeating it, also after a crash at any step, continues where it stopped.
+    It is returned as `preparing` if that takes longer than a caller should wait: then the worker finishes it.
 
     Raises:
         UploadIncomplete: bytes are missing.
-        VersionNotReady: the version was retired or revoked, or its own address does not answer yet.
+        FunctionRefused: one of its functions can never run.
+        VersionNotReady: the version was retired or revoked.
     """
+    version = advance(ports, addresses, app, version_id, caller)
+    if version.state is State.PREPARING:
+        ports.worker.wake()
+    return version
+
+
+def advance(ports: Ports, addresses: Addresses, app: str, version_id: str, caller: Caller) -> Version:
+    """Take a version as far as it goes without waiting. Repeatable, also after a crash at any step; as `finalize`."""
     configured = reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_version(ports, app, version_id)
@@ -79,8 +88,11 @@ def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, call
             if kept.record.state is State.UPLOADING:
                 _prepare(ports, kept, caller)
             elif kept.record.state is State.PREPARING:
-                _check_address(ports, addresses, kept.record)
-                follow.release(ports, addresses, configured, kept, caller)
+                served = _served(ports, addresses, kept)
+                if served:
+                    follow.release(ports, addresses, configured, served, caller)
+                elif (reached := reading.find_version(ports, app, version_id).record).state is State.PREPARING:
+                    return reached
             else:
                 require_ready(kept.record)
                 follow.settle(ports, addresses, configured, kept.record)
@@ -222,11 +234,10 @@ def _prepare(ports: Ports, kept: Kept[Version], caller: Caller) -> None:
     )
 
 
-def _check_address(ports: Ports, addresses: Addresses, version: Version) -> None:
-    routing.show_version(ports, version.app, version.id)
-    if not health.serves(ports, addresses, version):
-        raise VersionNotReady(
-            f"Everything of {version.id} has arrived, but its address does not answer yet. Finalize again in a moment.",
-            version=version.id,
-            state=version.state.value,
-        )
+def _served(ports: Ports, addresses: Addresses, kept: Kept[Version]) -> Kept[Version] | None:
+    """Return the version once its functions are published and its own address answers with it, None before."""
+    settled = programs.settle(ports, kept)
+    if settled is None:
+        return None
+    routing.show_version(ports, settled.record.app, settled.record.id)
+    return settled if health.serves(ports, addresses, settled.record) else None

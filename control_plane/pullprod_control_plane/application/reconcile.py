@@ -11,11 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from ..domain.apps import App
 from ..domain.json import Json
 from ..domain.names import Addresses
 from ..domain.times import parse, stamp
+from ..domain.versions import State
 from ..ports import Delete, Item, Lost, Ports, Put
-from . import apps, drift, findings, follow, holds, keys, moves, naming, notes, publish, reading, records
+from . import apps, drift, findings, follow, holds, keys, moves, naming, notes, programs, publish, reading, records
 from .drift import Drift
 from .findings import Finding
 
@@ -30,18 +32,20 @@ _FORGOTTEN = 500
 _RECEIPTS_KEPT = timedelta(days=7)
 _STEADY = timedelta(minutes=10)
 
-_Finish = Callable[[Ports, Addresses, Item], object]
+_Finish = Callable[[Ports, Addresses, Item], bool]  # Tells whether it is done, or needs time and nothing else.
 
 
 @dataclass(slots=True)
 class Report:
     """What a round did.
 
-    `lag_s` is the age in seconds of the oldest note that is still pending, 0 without one; `failed` names what went
-    wrong, a note by its key; `drift` lists, by app, what differs and was not to be repaired.
+    `waiting` counts versions that need time and nothing else: a round soon after finishes them. `lag_s` is the age in
+    seconds of the oldest note that is still pending, 0 without one; `failed` names what went wrong, a note by its key;
+    `drift` lists, by app, what differs and was not to be repaired.
     """
 
     finished: int = 0
+    waiting: int = 0
     pending: int = 0
     lag_s: float = 0.0
     repaired: int = 0
@@ -96,44 +100,51 @@ def _finish_notes(ports: Ports, addresses: Addresses, report: Report) -> None:
 
 def _finish(ports: Ports, addresses: Addresses, note: Item, report: Report) -> None:
     try:
-        _FINISH[str(note.body["kind"])](ports, addresses, note)
+        done = _FINISH[str(note.body["kind"])](ports, addresses, note)
     except Exception as fault:  # noqa: BLE001 - one bad note must not stop the others; it rests, and is tried again.
         _log.warning("%s cannot be finished yet", note.key.sort, exc_info=fault)
         notes.explain(ports, note, str(fault) or type(fault).__name__)
         report.failed.append(note.key.sort)
         return
     notes.end(ports, note)
-    report.finished += 1
+    report.finished += done
+    report.waiting += not done
 
 
-def _finish_swap(ports: Ports, _: Addresses, note: Item) -> None:
+def _finish_swap(ports: Ports, _: Addresses, note: Item) -> bool:
     moves.show(ports, str(note.body["app"]), str(note.body["pointer"]), int(str(note.body["generation"])))
+    return True
 
 
-def _finish_hosts(ports: Ports, _: Addresses, note: Item) -> None:
+def _finish_hosts(ports: Ports, _: Addresses, note: Item) -> bool:
     apps.settle(ports, str(note.body["app"]))
+    return True
 
 
-def _finish_branch(ports: Ports, addresses: Addresses, note: Item) -> None:
+def _finish_branch(ports: Ports, addresses: Addresses, note: Item) -> bool:
     app, version = str(note.body["app"]), str(note.body["version"])
     kept = reading.find_version(ports, app, version)
     follow.settle(ports, addresses, reading.find_app(ports, app), kept.record)
+    return True
 
 
-def _finish_version(ports: Ports, addresses: Addresses, note: Item) -> None:
+def _finish_version(ports: Ports, addresses: Addresses, note: Item) -> bool:
     app, version = str(note.body["app"]), str(note.body["version"])
-    publish.finalize(ports, addresses, app, version, follow.caller_of(note))
+    reached = publish.advance(ports, addresses, app, version, follow.caller_of(note))
+    return reached.state is not State.PREPARING
 
 
-def _settle_name(ports: Ports, _: Addresses, note: Item) -> None:
+def _settle_name(ports: Ports, _: Addresses, note: Item) -> bool:
     naming.settle(ports, str(note.body["host"]))
+    return True
 
 
-def _catch_up(ports: Ports, addresses: Addresses, note: Item) -> None:
+def _catch_up(ports: Ports, addresses: Addresses, note: Item) -> bool:
     app = reading.find_app(ports, str(note.body["app"]))
     follow.catch_up(ports, addresses, app, str(note.body["pointer"]))
     with suppress(Lost):
         ports.ledger.commit([Delete(note.key, note.revision)])
+    return True
 
 
 _NOWHERE = Addresses("http", "localhost")
@@ -147,7 +158,7 @@ _FINISH: Mapping[str, _Finish] = {
 
 
 def _compare(ports: Ports, state: _State, report: Report) -> None:
-    """Compare the routes of all pointers, and of some versions: others each time, so that all have their turn."""
+    """Compare what all pointers show, and some versions: others each time, so that all have their turn."""
     configured = {item.key.sort: records.app(item.body) for item in reading.everything(ports.ledger, keys.APPS)}
     part = drift.next_versions(ports, state.versions, _VERSIONS)
     expected = [route for app in configured for route in drift.of_pointers(ports, app)] + part.expected
@@ -156,7 +167,18 @@ def _compare(ports: Ports, state: _State, report: Report) -> None:
     drift.repair(ports, wrong)
     report.repaired += len(wrong)
     report.drift += [(d.app, findings.of_route(d)) for d in found if configured[d.app].drift != "repair"]
+    for app in configured.values():
+        _compare_aliases(ports, app, report)
     state.versions, state.compared_at = part.position, reading.now(ports)
+
+
+def _compare_aliases(ports: Ports, app: App, report: Report) -> None:
+    drifted = [drift for drift in programs.aliases(ports, app.name) if drift.found != drift.expected]
+    if app.drift == "repair":
+        programs.repair(ports, drifted)
+        report.repaired += len(drifted)
+    else:
+        report.drift += [(app.name, findings.of_alias(drift)) for drift in drifted]
 
 
 def _compare_names(ports: Ports, state: _State, report: Report) -> None:

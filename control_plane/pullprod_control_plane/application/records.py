@@ -70,6 +70,7 @@ def pointer(body: Body) -> Pointer:
             "hosts": tuple(fields["hosts"]),
             "hold": Hold(**fields["hold"]) if fields["hold"] else None,
             "last_hold": EndedHold(**fields["last_hold"]) if fields.get("last_hold") else None,
+            "functions": tuple(fields.get("functions", ())),
         }
     )
 

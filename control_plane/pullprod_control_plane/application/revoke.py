@@ -8,7 +8,7 @@ from ..domain import pointers
 from ..domain.errors import Busy, GuardRefused, InvalidRequest
 from ..domain.versions import State, Version
 from ..ports import Change, Delete, Lost, Ports, Put
-from . import keys, reading, receipts, records, references, routing
+from . import keys, prune, reading, receipts, records, references, routing
 from .reading import Kept
 from .receipts import Receipt
 
@@ -56,6 +56,7 @@ def _revoke(ports: Ports, kept: Kept[Version], why: str, receipt: list[Change]) 
         _put(ports, closed, revoked, *_no_longer_pending(ports, revoked), *receipt)
     _drop_from_trails(ports, revoked)
     routing.show_version(ports, revoked.app, revoked.id)
+    prune.remove_functions(ports, revoked)
     return revoked
 
 

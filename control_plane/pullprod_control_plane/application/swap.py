@@ -100,7 +100,8 @@ def _swap(ports: Ports, addresses: Addresses, order: Order, kind: SwapKind, refe
         version = _version(ports, kept.record, reference)
         proposal = proposals.propose(ports, addresses, app, kept.record, version.record, kind)
         forced = guards.enforce(proposal, order.force)
-        move = Move(version.record.id, kind, order.by, proposal.now, order.reason, forced)
+        names = version.record.function_names
+        move = Move(version.record.id, kind, order.by, proposal.now, order.reason, forced, names)
         swap, changes = moves.prepare(_held_after(kept, move), move)
         try:
             ports.ledger.commit([*changes, *_conditions(ports, order, version, swap)])

@@ -11,6 +11,7 @@ PullprodError
 ├── HostRefused             host-refused             a host that the edge cannot come to answer for
 ├── VersionNotReady         version-not-ready        uploading, preparing, retiring, retired or revoked
 ├── UploadIncomplete        upload-incomplete        finalize before every byte is there
+├── FunctionRefused         function-refused         a function that can never run as it is
 ├── NothingToRollBackTo     no-previous
 ├── StalePointer            stale-pointer            the compare-and-swap was lost
 ├── PointerHeld             pointer-held
@@ -112,6 +113,13 @@ class UploadIncomplete(PullprodError):
 
     code = "upload-incomplete"
     title = "Files are still missing"
+
+
+class FunctionRefused(PullprodError):
+    """What runs functions does not take this one; `function` tells which."""
+
+    code = "function-refused"
+    title = "The function cannot run"
 
 
 class NothingToRollBackTo(PullprodError):

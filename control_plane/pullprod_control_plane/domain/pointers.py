@@ -50,7 +50,8 @@ class EndedHold:
 class Pointer:
     """Where a name points, generation 0 meaning nowhere yet.
 
-    `trail` lists the versions to roll back to, newest first; `recent` those shown lately, with their generations.
+    `trail` lists the versions to roll back to, newest first; `recent` those shown lately, with their generations;
+    `functions` those for which the pointer has, or may have, an alias.
     """
 
     app: str
@@ -68,6 +69,7 @@ class Pointer:
     moved_by: str | None = None
     reason: str | None = None
     last_hash: str = ""
+    functions: tuple[str, ...] = ()
 
     @property
     def previous(self) -> str | None:

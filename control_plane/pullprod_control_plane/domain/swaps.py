@@ -40,7 +40,7 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a caller wants: show `to`, for this reason."""
+    """What a caller wants: show `to`, which has these functions, for this reason."""
 
     to: str
     kind: SwapKind
@@ -48,6 +48,7 @@ class Move:
     at: str
     reason: str
     forced: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
 
 
 def digest(swap: Swap) -> str:
@@ -84,6 +85,7 @@ def move(pointer: Pointer, wanted: Move) -> tuple[Pointer, Swap]:
         moved_by=wanted.by,
         reason=wanted.reason,
         last_hash=swap.hash,
+        functions=tuple(sorted({*pointer.functions, *wanted.functions})),
     )
     return moved, swap
 

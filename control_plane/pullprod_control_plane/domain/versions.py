@@ -58,6 +58,11 @@ class Version:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def function_names(self) -> tuple[str, ...]:
+        """Return the names of the version's functions."""
+        return tuple(function.name for function in self.functions)
+
+    @property
     def digests(self) -> tuple[str, ...]:
         """Return the digests of every segment that the version is stored in, zips included."""
         return (*unjoin(self.segments), *self.zips)

@@ -194,7 +194,7 @@ class Swapped(Answered):
 
 
 class Finalized(Answered):
-    """A version that is ready, its branch's pointer if there is one, and the pointers that do not follow to it."""
+    """A version, ready or with 202 `preparing`; its branch's pointer if any; and the pointers that do not follow."""
 
     version: Version
     pointer: Pointer | None

@@ -31,6 +31,7 @@ STATUS: Mapping[str, int] = {
     "host-refused": 409,
     "version-not-ready": 409,
     "upload-incomplete": 409,
+    "function-refused": 422,
     "no-previous": 409,
     "stale-pointer": 412,
     "pointer-held": 423,

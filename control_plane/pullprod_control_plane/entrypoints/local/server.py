@@ -54,8 +54,11 @@ def _host(scope: Scope) -> str:
 class Reconciler:
     """Finishes what a crash interrupted: once the server listens, and every minute from then on."""
 
-    def __init__(self, control: ControlPlane) -> None:
+    def __init__(self, control: ControlPlane, wait: Callable[[float], None]) -> None:
+        """`wait` returns after so many seconds, or when there is work."""
         self._control = control
+        self._wait = wait
+        self._waiting = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -70,12 +73,18 @@ class Reconciler:
     def stop(self) -> None:
         """End, after the round that is under way."""
         self._stop.set()
+        self._control.ports.worker.wake()
         self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._try(lambda: reconcile.one_round(self._control.ports, self._control.addresses))
-            self._stop.wait(_EVERY_S)
+            self._try(self._round)
+            # While a version waits for something: back soon, and less soon each time.
+            self._wait(min(2.0 ** (self._waiting - 1), _EVERY_S) if self._waiting else _EVERY_S)
+
+    def _round(self) -> None:
+        report = reconcile.one_round(self._control.ports, self._control.addresses)
+        self._waiting = min(self._waiting + 1, 10) if report.waiting else 0
 
     def _try(self, step: Callable[[], object]) -> None:
         try:
@@ -89,7 +98,7 @@ def run(system: LocalSystem, sockets: list[socket.socket], announce: Callable[[]
 
     What the ledger had decided before a crash is shown before the first viewer is answered.
     """
-    reconciler = Reconciler(system.control)
+    reconciler = Reconciler(system.control, system.wait)
     reconciler.catch_up()
 
     class Server(uvicorn.Server):

@@ -34,6 +34,7 @@ _ALWAYS: Mapping[int, dict[str, Any]] = {
 }
 READS: dict[int, OpenAPIResponse] = dict(_ALWAYS)  # type: ignore[arg-type] # Powertools' TypedDicts are closed.
 CREATES: dict[int, OpenAPIResponse] = {**READS, 201: {"description": "Created"}}
+FINISHES: dict[int, OpenAPIResponse] = {**READS, 202: {"description": "Being prepared; it becomes ready by itself"}}
 SWAPS: dict[int, OpenAPIResponse] = {
     **READS,
     202: {"description": "Decided; targets are still moving"},

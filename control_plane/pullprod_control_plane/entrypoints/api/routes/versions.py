@@ -17,7 +17,7 @@ from ....domain.manifests import Commit, File, Manifest, Site
 from ....domain.roles import Call, Token
 from ....domain.versions import State, Version
 from .. import access, answered, present, taken
-from .answers import CREATES, READS, created, ok
+from .answers import CREATES, FINISHES, READS, answer, created, ok
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 AppName = Annotated[str, Path(description="The app's name")]
@@ -77,20 +77,24 @@ def list_uploads(
 
 
 @router.post(
-    "/v1/apps/<app>/versions/<version>/finalize", tags=["versions"], operation_id="finalizeVersion", responses=READS
+    "/v1/apps/<app>/versions/<version>/finalize", tags=["versions"], operation_id="finalizeVersion", responses=FINISHES
 )
 def finalize(
     app: AppName, version: VersionId, body: Annotated[taken.EmptyTaken, Body()]
 ) -> Response[answered.Finalized]:
-    """Verify that everything has arrived, make the version ready, and let its branch's pointers follow."""
+    """Verify that everything has arrived, make the version ready, and let its branch's pointers follow.
+
+    202 while the version is `preparing`: it becomes ready by itself. Repeat the call to see when.
+    """
     del body  # It only has to be empty.
     token = access.require(router, Call.PUBLISH, app)
     control = access.control(router)
-    ready = publish.finalize(control.ports, control.addresses, app, version, token.caller)
-    pointer = follow.pointer_of(control.ports, reading.find_app(control.ports, app), ready.branch)
+    reached = publish.finalize(control.ports, control.addresses, app, version, token.caller)
+    pointer = follow.pointer_of(control.ports, reading.find_app(control.ports, app), reached.branch)
     shown = present.pointer(control, pointer) if pointer else None
-    stayed = present.stayed(_stayed(ready, ready.branch, token))
-    return ok(answered.Finalized(version=present.version(control, ready), pointer=shown, stayed=stayed))
+    stayed = present.stayed(_stayed(reached, reached.branch, token))
+    finished = answered.Finalized(version=present.version(control, reached), pointer=shown, stayed=stayed)
+    return ok(finished) if reached.state is State.READY else answer(202, finished)
 
 
 @router.get("/v1/apps/<app>/versions", tags=["versions"], operation_id="listVersions", responses=READS)

@@ -1,0 +1,83 @@
+"""A version's functions as programs: published once, at origins of their own, and shown by the pointers' aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ..domain.pointers import Pointer, PointerState
+from ..domain.versions import Version
+from ..ports import Alias, Ports, Program, Put
+from . import keys, reading, records
+from .reading import Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """An alias that does not show the program that the ledger says; None stands for no program."""
+
+    alias: Alias
+    expected: str | None
+    found: str | None
+    generation: int
+
+
+def settle(ports: Ports, kept: Kept[Version]) -> Kept[Version] | None:
+    """Publish the version's functions, and record their origins; None while that takes time. Repeatable.
+
+    Raises:
+        FunctionRefused: one of them can never run.
+        Lost: the version changed meanwhile.
+    """
+    version = kept.record
+    if len(version.origins) == len(version.functions):
+        return kept
+    hosts = {program.function.name: ports.functions.publish(program) for program in _of(version)}
+    origins = {name: host for name, host in hosts.items() if host is not None}
+    if len(origins) < len(hosts):
+        return None
+    settled = Kept(replace(version, origins=origins), kept.revision + 1)
+    body = records.encode(settled.record)
+    ports.ledger.commit([Put(keys.of_version(version.app, version.id), body, kept.revision)])
+    return settled
+
+
+def _of(version: Version) -> list[Program]:
+    stored = zip(version.functions, version.zips, strict=True)
+    return [Program(version.app, digest, function) for function, digest in stored]
+
+
+def point(ports: Ports, pointer: Pointer, also: tuple[str, ...] = ()) -> Pointer:
+    """Make the pointer's aliases show what its version has; return the pointer with the functions it has them for.
+
+    `also` names functions that a slower writer may have given an alias meanwhile.
+    """
+    names = {*pointer.functions, *also}
+    if not names or pointer.version is None:
+        return pointer
+    digests = _digests(reading.find_version(ports, pointer.app, pointer.version).record)
+    for name in sorted(names):
+        alias = Alias(pointer.app, name, pointer.name)
+        ports.functions.point(alias, digests.get(name), pointer.generation)
+    return replace(pointer, functions=tuple(sorted(digests)))
+
+
+def _digests(version: Version) -> dict[str, str]:
+    return {program.function.name: program.digest for program in _of(version)}
+
+
+def aliases(ports: Ports, app: str) -> Iterator[Drift]:
+    """Return, for every alias of the app's pointers, what it should show and what it does."""
+    for pointer in reading.pointers(ports, app):
+        # What is being applied right now may be shown or not: it is no drift yet.
+        if pointer.functions and pointer.version and pointer.state is PointerState.APPLIED:
+            digests = _digests(reading.find_version(ports, app, pointer.version).record)
+            for name in pointer.functions:
+                alias = Alias(app, name, pointer.name)
+                yield Drift(alias, digests.get(name), ports.functions.pointed(alias), pointer.generation)
+
+
+def repair(ports: Ports, drifted: Iterable[Drift]) -> None:
+    """Make aliases show what the ledger said when they were looked at; a swap made since wins by its generation."""
+    for drift in drifted:
+        ports.functions.point(drift.alias, drift.expected, drift.generation)
