@@ -33,8 +33,15 @@ action: .venv/dev.ok ## Build action/pullprod.pyz anew, the client as the Action
 
 lock: .venv/dev.ok ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q pyproject.toml --extra server --universal --python-version 3.10 --generate-hashes -o requirements/server.txt
-	$(BIN)/uv pip compile -q pyproject.toml --extra server --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.txt
 	$(BIN)/uv pip compile -q requirements/action.in --universal --python-version 3.10 --generate-hashes -o requirements/action.txt
+	$(BIN)/uv pip compile -q pyproject.toml --extra server --extra aws --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --group lambda -c requirements/dev.txt --python-platform aarch64-manylinux2014 --python-version 3.13 --generate-hashes -o requirements/lambda.txt
+	$(BIN)/uv pip compile -q --group sam --universal --python-version 3.11 --generate-hashes -o requirements/sam.txt
+	$(BIN)/uv pip compile -q --group checkov --universal --python-version 3.11 --generate-hashes -o requirements/checkov.txt
+
+# What `sam build` runs, once for each function; samconfig.toml tells it to do so here and not in a copy.
+build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
+	$(BIN)/python scripts/lambda_package.py "$(ARTIFACTS_DIR)"
 
 .venv/uv.ok:
 	@echo "setting up .venv"

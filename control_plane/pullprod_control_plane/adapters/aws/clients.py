@@ -1,0 +1,28 @@
+"""boto3's clients, built when they are first asked for something: importing boto3 takes longer than most calls."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+
+class Client:
+    """The client of a service; `config` holds what `botocore.config.Config` takes.
+
+    Region, credentials and endpoints come from the environment, as they do for every AWS tool.
+    """
+
+    def __init__(self, service: str, **config: Any) -> None:
+        self._service: Any = service  # boto3-stubs has an overload for each name.
+        self._config = config
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3  # noqa: PLC0415 - see above.
+        from botocore.config import Config  # noqa: PLC0415
+
+        defaults = {"connect_timeout": 3, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4}}
+        return boto3.client(self._service, config=Config(**{**defaults, **self._config}))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
