@@ -165,7 +165,18 @@ class Edge(Protocol):
         ...
 
     def records(self, keys: Sequence[str]) -> list[str | None]:
-        """Return the records under `keys`, in their order, None where there is none."""
+        """Return the records under `keys`, in their order, None where there is none.
+
+        Who reads what he is about to show lets the edge show it with fewer steps.
+        """
+        ...
+
+    def crowded(self) -> bool:
+        """Tell whether old versions' records may have been taken away to make room: one that is missing is no fault."""
+        ...
+
+    def make_room(self) -> int:
+        """Take away records that can be spared if the edge is nearly full (`eviction`); return how many that were."""
         ...
 
 

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from pullprod_control_plane.ports import Edge, Ledger, Store, Upload
+from tests.ports.aws import kvs
 from tests.ports.local import plugs, process_functions
 from tests.ports.running import Running
 
@@ -20,6 +21,7 @@ STORES = [
 ]
 EDGES = [
     plugs.sqlite_edge,
+    kvs.strict_cloudfront_edge,
 ]
 
 

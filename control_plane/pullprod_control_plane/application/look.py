@@ -9,7 +9,7 @@ from ..domain.pointers import Pointer
 from ..domain.swaps import Swap
 from ..domain.versions import State, Version
 from ..ports import Item, Ports
-from . import keys, reading, records, references
+from . import keys, reading, records, references, routing
 from .reading import Page
 
 
@@ -37,6 +37,14 @@ def versions(ports: Ports, app: str, wanted: Filter, limit: int, cursor: str | N
         after = entries[-1].key.sort
         found += [version for version in _read(ports, app, entries) if wanted.state in {None, version.state}]
     return Page(found, reading.cursor(after or ""))
+
+
+def version(ports: Ports, app: str, reference: str) -> Version:
+    """Return the version that a reference names. Its own address works afterwards, if the edge had no room for it."""
+    reading.find_app(ports, app)
+    found = references.resolve(ports, app, reference)
+    routing.ensure(ports, found)
+    return found
 
 
 def _of_commit(ports: Ports, app: str, wanted: Filter, limit: int) -> Page[Version]:

@@ -41,7 +41,8 @@ class Report:
 
     `waiting` counts versions that need time and nothing else: a round soon after finishes them. `lag_s` is the age in
     seconds of the oldest note that is still pending, 0 without one; `failed` names what went wrong, a note by its key;
-    `drift` lists, by app, what differs and was not to be repaired.
+    `drift` lists, by app, what differs and was not to be repaired; `evicted` counts records of old versions that made
+    room at the edge.
     """
 
     finished: int = 0
@@ -49,6 +50,7 @@ class Report:
     pending: int = 0
     lag_s: float = 0.0
     repaired: int = 0
+    evicted: int = 0
     holds_ended: int = 0
     forgotten: int = 0
     failed: list[str] = field(default_factory=list)
@@ -166,6 +168,7 @@ def _compare(ports: Ports, state: _State, report: Report) -> None:
     wrong: list[Drift] = [d for d in found if configured[d.app].drift == "repair"]
     drift.repair(ports, wrong)
     report.repaired += len(wrong)
+    report.evicted += ports.edge.make_room()
     report.drift += [(d.app, findings.of_route(d)) for d in found if configured[d.app].drift != "repair"]
     for app in configured.values():
         _compare_aliases(ports, app, report)

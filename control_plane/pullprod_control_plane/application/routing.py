@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..domain import routes
 from ..domain.names import label
 from ..domain.pointers import Pointer
-from ..domain.versions import State
+from ..domain.versions import State, Version
 from ..ports import Ports
 from . import keys, reading
 
@@ -30,6 +30,16 @@ def show_version(ports: Ports, app: str, name: str) -> None:
             ports.edge.remove([label(name, app)])
         if reading.find_version(ports, app, name).revision == kept.revision:
             return
+
+
+def ensure(ports: Ports, version: Version, others: Sequence[str] = ()) -> None:
+    """Write the record of a ready version's own address again if the edge had no room for it.
+
+    `others` are keys that are about to be shown: read at the same time, they cost the edge no look of their own then.
+    """
+    found = ports.edge.records([label(version.id, version.app), *others])
+    if found[0] is None and version.state is State.READY:
+        show_version(ports, version.app, version.id)
 
 
 def show_pointer(ports: Ports, pointer: Pointer) -> None:

@@ -50,6 +50,14 @@ class SqliteEdge:
             found = [connection.execute(_GET, (key,)).fetchone() for key in keys]
         return [row[0] if row else None for row in found]
 
+    def crowded(self) -> bool:
+        """Return False: the disk is the only limit."""
+        return False
+
+    def make_room(self) -> int:
+        """Take nothing away."""
+        return 0
+
     def get(self, key: str) -> str | None:
         """Return the record under `key`, or None; the one query that each request of a viewer makes."""
         rows = self._database.rows(_GET, (key,))

@@ -123,7 +123,8 @@ def _resolved(app: str, reference: str) -> Version:
 def get_version(app: AppName, ref: VersionRef) -> Response[answered.Version]:
     """Read a version."""
     access.require(router, Call.LOOK, app)
-    return ok(present.version(access.control(router), _resolved(app, ref)))
+    control = access.control(router)
+    return ok(present.version(control, look.version(control.ports, app, ref)))
 
 
 @router.get("/v1/apps/<app>/versions/<ref>/manifest", tags=["versions"], operation_id="getManifest", responses=READS)

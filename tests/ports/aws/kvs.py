@@ -1,0 +1,17 @@
+"""The edge of CloudFront, plugged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pullprod_control_plane.adapters.aws.cloudfront_edge import CloudFrontEdge
+from pullprod_control_plane.ports import Edge
+from tests.support.kvs import ARN, StrictStore, a_client
+
+
+@contextmanager
+def strict_cloudfront_edge(_: Path) -> Iterator[Edge]:
+    with StrictStore().answering(a_client()) as client:
+        yield CloudFrontEdge(client, ARN)
