@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable
-from contextlib import closing
-from urllib.parse import quote
+from http.client import HTTPConnection
 
 from ...ports import Answer
+from ..asking import ask
 
 _SECONDS = 5
-_URL_CHARACTERS = "/?&=%:@!$'()*+,;~-._"
 
 
 class LoopbackProbe:
@@ -22,10 +20,4 @@ class LoopbackProbe:
     def get(self, host: str, path: str) -> Answer:
         """Return what `host` (with its port) answers for `path`; status 0 when nothing comes back within 5 s."""
         port = self._port if isinstance(self._port, int) else self._port()
-        try:
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)) as connection:
-                connection.request("GET", quote(path, safe=_URL_CHARACTERS), headers={"Host": host})
-                with connection.getresponse() as response:
-                    return Answer(response.status, response.getheader("x-pullprod-version"))
-        except (OSError, http.client.HTTPException):
-            return Answer(0)
+        return ask(HTTPConnection("127.0.0.1", port, timeout=_SECONDS), host, path)
