@@ -45,7 +45,7 @@ def a_client() -> Any:
         aws_access_key_id="AKIAEXAMPLE",
         aws_secret_access_key="secret",
         endpoint_url="http://127.0.0.1:1",
-        config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False),
+        config=Config(retries={"total_max_attempts": 1}),
     )
 
 

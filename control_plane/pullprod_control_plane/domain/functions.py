@@ -35,7 +35,8 @@ _ROUTE = re.compile(r"(?:/[A-Za-z0-9._~-]+)+(?:/\*)?|/\*?")
 class Function:
     """A function of a version: its zip's SHA-256 and size in bytes, how it runs, and the paths that it answers.
 
-    A route is an exact path (`/login`), or a prefix that ends in `/*` and stands for every path below it (`/api/*`).
+    A route is an exact path (`/login`), or a folder with `/*` that stands for itself and all below it: `/api/*` has
+    `/api`, `/api/` and `/api/items`. Of the routes that fit a path the longest counts.
     """
 
     name: str
@@ -101,7 +102,7 @@ def _check_routes(routes: Sequence[str]) -> None:
     for route in routes:
         if len(route) > MAX_ROUTE or not _ROUTE.fullmatch(route) or {".", ".."} & set(route.split("/")):
             raise InvalidRequest(
-                f"{route[:MAX_ROUTE]!r} is no route: write '/login' for one path or '/api/*' for all below it, "
+                f"{route[:MAX_ROUTE]!r} is no route: write '/login' for one path or '/api/*' for it and all below, "
                 f"in at most {MAX_ROUTE} of a-z, A-Z, 0-9, '.', '_', '~', '-' and '/'.",
                 where="functions.routes",
             )
