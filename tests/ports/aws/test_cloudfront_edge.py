@@ -125,6 +125,15 @@ def test_reading_again_asks_for_nothing_that_cannot_have_changed(
     assert store.calls == ["describe", "get"]
 
 
+@pytest.mark.usefixtures("store")
+def test_what_is_remembered_is_bounded(edge: CloudFrontEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloudfront_edge, "_REMEMBERED", 10)
+    for number in range(50):
+        edge.records([f"none-{number}"])
+    assert edge._view is not None
+    assert len(edge._view.records) <= 11
+
+
 @pytest.mark.parametrize("code", ["ConflictException", "ValidationException"])
 def test_a_write_that_is_overtaken_looks_again(
     store: StrictStore, edge: CloudFrontEdge, other: CloudFrontEdge, code: str

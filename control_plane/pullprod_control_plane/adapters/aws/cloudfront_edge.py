@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAX_KEY = 512
 MAX_KEYS = 50  # In one UpdateKeys, and on one page of ListKeys.
 
+_REMEMBERED = 5_000  # About as many records as a store has room for.
 _READERS = 10  # As many as a boto3 client has connections.
 # Each round has a winner: 32 writers at once need a second or two. The caller of an API waits for less than 30.
 _ATTEMPTS = 30
@@ -141,7 +142,8 @@ class CloudFrontEdge:
         """Return a view of now that has `keys`, reading only what has not been read at its ETag."""
         now = self._describe()
         before = self._view
-        known = dict(before.records) if before and before.etag == now.etag else {}
+        same = before is not None and before.etag == now.etag and len(before.records) <= _REMEMBERED
+        known = dict(before.records) if before and same else {}
         known |= self._read([key for key in dict.fromkeys(keys) if key not in known], now.items)
         self._view = _View(now.etag, now.items, now.used, known)
         return self._view
