@@ -6,6 +6,7 @@ A first run without a stop counts the calls, so no step is left to luck.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -29,6 +30,7 @@ SETTINGS = {
     "follow": {"next": "main"},
 }
 LATER_DAYS = 400
+ROUTES = "SELECT key, record FROM routes ORDER BY key"
 OBJECTS = "SELECT key, sha256, size FROM objects"
 
 
@@ -177,7 +179,7 @@ def stored(data: Path) -> Stored:
     left = {f"shop/m/{version}/{begun_at}.json" for begun_at, _, version in (note.partition("#") for (note,) in notes)}
     objects = [row for row in rows(data / "store" / "objects.sqlite3", OBJECTS) if row[0] not in left]
     return Stored(
-        rows(data / "routes.sqlite3", "SELECT key, record FROM routes ORDER BY key"),
+        [(key, _undated(record)) for key, record in rows(data / "routes.sqlite3", ROUTES)],
         sorted((_timeless(key), *more) for key, *more in objects),
         blobs,
         rows(data / "ledger.sqlite3", "SELECT sort FROM items WHERE partition = 'pending'"),
@@ -189,6 +191,13 @@ def _timeless(key: str) -> str:
     """Leave out when a manifest was begun: a publish that is repeated begins later."""
     version, marked, _ = key.rpartition("/") if "/m/" in key else (key, "", "")
     return version + marked
+
+
+def _undated(record: str) -> Json:
+    """Leave out the minute in which the version was begun, as above."""
+    facts: Json = json.loads(record)
+    facts.pop("t", None)
+    return facts
 
 
 def rows(database: Path, query: str) -> list[Any]:
