@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from pullprod_control_plane.ports import Edge, Ledger, Store, Upload
+from pullprod_control_plane.ports import Edge, Ledger, Names, Store, Upload
 from tests.ports.aws import kvs
+from tests.ports.aws import names as aws_names
 from tests.ports.local import plugs, process_functions
 from tests.ports.running import Running
 
@@ -27,6 +28,15 @@ EDGES = [
 
 RUNNING = [
     process_functions.running,
+]
+
+
+MANAGED_NAMES = [
+    aws_names.strict_route53_names,
+]
+NAMES = [
+    plugs.unmanaged_names,
+    *MANAGED_NAMES,
 ]
 
 
@@ -64,3 +74,15 @@ def send() -> Callable[[Upload, bytes], int]:
         return requests.put(upload.url, data=body, headers=dict(upload.headers), timeout=30).status_code
 
     return put
+
+
+@pytest.fixture(params=NAMES, ids=_name)
+def names(request: pytest.FixtureRequest) -> Names:
+    plugged = request.param(request)
+    return plugged.names if isinstance(plugged, aws_names.Managed) else plugged
+
+
+@pytest.fixture(params=MANAGED_NAMES, ids=_name)
+def managed(request: pytest.FixtureRequest) -> aws_names.Managed:
+    """Names whose DNS is managed."""
+    return request.param(request)

@@ -1,8 +1,9 @@
 """Names of custom hosts: that the edge answers for them, and that DNS leads there.
 
 A name comes in this order: the edge answers for it, everywhere; then DNS leads to it, everywhere. It goes in the
-reverse order, and what it led to before gets it back. Each step is derived from how things stand and from the claim
-in the ledger, so any step may be repeated, by a request or by the reconciler, which waits for what takes minutes.
+reverse order, and what it led to before gets it back; another distribution answers again before DNS leads there.
+Each step is derived from how things stand and from the claim in the ledger, so any step may be repeated, by a request
+or by the reconciler, which waits for what takes minutes.
 """
 
 from __future__ import annotations
@@ -146,13 +147,17 @@ def _before(claim: Claim, lead: Lead) -> Former:
 def _leave(ports: Ports, kept: Kept[Claim], lead: Lead) -> bool:
     claim = kept.record
     former = claim.former or Former(None, ())
+    if former.holder is not None and lead.holder == HERE:
+        # Before the records, since none may lead to a holder that does not answer. Viewers get there all the same.
+        ports.names.give(claim.host, former.holder)
+        return _keep(ports, kept, former=replace(former, holder=None))
     if lead.records is not None and lead.records == lead.wanted:
         change = ports.names.replace(claim.host, lead.records, former.records)
         return _keep(ports, kept, change=change, left_at=None)
     if lead.records is not None and not _has_left(ports, kept):
         return True
     if lead.holder == HERE:
-        ports.names.give(claim.host, former.holder)
+        ports.names.give(claim.host, None)
     routing.take_down(ports, [claim.host])
     ports.ledger.commit([Delete(keys.of_host(claim.host), kept.revision)])
     return False

@@ -16,8 +16,9 @@ from pullprod_control_plane.adapters.local.directory_store import DirectoryStore
 from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
 from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
 from pullprod_control_plane.adapters.local.system_clock import SystemClock
+from pullprod_control_plane.adapters.local.unmanaged_names import UnmanagedNames
 from pullprod_control_plane.adapters.local.upload_server import UploadServer
-from pullprod_control_plane.ports import Clock, Edge, Ledger, Store
+from pullprod_control_plane.ports import Clock, Edge, Ledger, Names, Store
 
 Application = Callable[..., Any]
 
@@ -75,3 +76,7 @@ def served_store(directory: Path, clock: Clock) -> Iterator[DirectoryStore]:
 def directory_store(directory: Path) -> Iterator[Store]:
     with served_store(directory / "store", SystemClock()) as store:
         yield store
+
+
+def unmanaged_names(_: object) -> Names:
+    return UnmanagedNames()
