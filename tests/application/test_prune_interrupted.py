@@ -146,7 +146,7 @@ def test_a_version_that_was_swapped_to_just_before_a_killed_prune_marked_it_is_k
         marks = once(lambda name, _: name == "ledger.commit", lambda: world.point("demo", scene.old))
         ports = tap(world.ports, before=marks, after=_kill_after_commit)
         with pytest.raises(Killed):
-            prune.run(ports, APP)
+            prune.proceed(ports, APP)
         assert world.version(scene.old).state is State.RETIRING
         assert prune.plan(world.ports, APP).objects == 0
         prune.run(world.ports, APP)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.application import holds, keys, look, notes, reading, receipts, reconcile
+from pullprod_control_plane.application import holds, keys, look, notes, prune, reading, receipts, reconcile
+from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.swaps import SwapKind
 from pullprod_control_plane.domain.versions import State
@@ -424,3 +425,49 @@ def test_a_clock_that_jumps_a_day_ahead_for_a_round_ends_no_hold(world: World) -
     world.reconcile()
     world.reconcile()
     assert world.pointer("production").hold is not None
+
+
+def test_a_prune_does_a_bounded_part_at_once_and_rounds_do_the_rest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prune, "_VERSIONS", 3)
+    monkeypatch.setattr(prune, "_SEGMENTS", 2)
+    world.configure(retention=Retention(1, 1, 1))
+    versions = [world.publish(page(name), name, branch=None) for name in "abcdefgh"]
+    world.clock.go_on(days=30)
+    expected = prune.plan(world.ports, APP)
+    first = prune.run(world.ports, APP)
+    assert (len(first.versions), first.pending) == (3, True)
+    assert 0 < first.objects < expected.objects
+    for _ in range(12):
+        world.reconcile()
+    assert [world.version(v.id).state for v in versions] == [State.RETIRED] * 7 + [State.READY]
+    assert pending(world) == []
+    last = prune.run(world.ports, APP)
+    assert (last.versions, last.objects, last.pending) == ([], 0, False)
+    assert world.content(versions[-1]) == page("h")
+    assert world.findings() == set()
+
+
+def test_a_prune_that_is_killed_at_any_step_is_finished_by_the_rounds_that_follow(tmp_path: Path) -> None:
+    def old_and_new(world: World) -> str:
+        world.configure(retention=Retention(1, 1, 1))
+        old, _ = (world.publish(page(name), name, branch=None) for name in "ab")
+        world.clock.go_on(days=30)
+        return old.id
+
+    with opened(tmp_path / "scene") as world:
+        old_and_new(world)
+        ports, calls = counted(world.ports)
+        prune.run(ports, APP)
+    changing = [n for n, (name, _) in enumerate(calls) if name in {"ledger.commit", "edge.remove", "store.delete"}]
+    for number in changing:
+        with opened(tmp_path / str(number)) as copy:
+            old = old_and_new(copy)
+            with pytest.raises(Killed):
+                prune.run(killed_at(copy.ports, number, after=True), APP)
+            copy.reconcile()
+            assert copy.version(old).state is State.RETIRED, f"killed after call {number}"
+            assert pending(copy) == []
+            assert prune.plan(copy.ports, APP).objects == 0
+            assert copy.findings() == set()

@@ -47,6 +47,8 @@ def prune_command(context: Context, really: bool) -> None:  # noqa: FBT001 - cli
         result(f"{version['id']}  {clean(version['branch'] or '-')}")
     verb = "removed" if really else "would be removed (add --run)"
     result(f"{len(pruned['versions'])} version(s), {pruned['objects']:,} objects, {pruned['bytes']:,} bytes {verb}.")
+    if pruned.get("pending"):
+        note("There is more: the reconciler removes it, within minutes.")
 
 
 @click.command("audit")

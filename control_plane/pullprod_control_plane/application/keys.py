@@ -106,6 +106,11 @@ def of_pending_branch(app: str, version: str, branch: str) -> Key:
     return Key(PENDING, f"branch#{app}#{version}#{branch}")
 
 
+def of_pending_prune(app: str) -> Key:
+    """Return the key of the note that an app is being pruned."""
+    return Key(PENDING, f"prune#{app}")
+
+
 def of_pending_missed(app: str, pointer: str) -> Key:
     """Return the key of the note that a pointer may have missed versions of its branch while it was held."""
     return Key(PENDING, f"missed#{app}#{pointer}")

@@ -2,7 +2,8 @@
 
 Each step closes a door before it looks who is inside: a version is marked retiring, then pointers are read
 again; a segment is condemned, then versions are read again. So nothing that was pointed at or published
-meanwhile can be deleted, and a prune that was killed is finished by the next.
+meanwhile can be deleted. A prune does a bounded part of the work at once; what is left, also by one that was killed,
+is done by the reconciler.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ..ports import Delete, Item, Lost, Ports, Put
 from . import contents, keys, reading, records
 from .states import CONDEMNED, DELETED, DELETING
 
+_VERSIONS = 100  # So much is done at once, within seconds.
+_SEGMENTS = 200
 _RECEIPTS_KEPT = timedelta(days=7)
 _NAMES_KEPT = timedelta(days=1)  # No prune that is still at work began before.
 _ATTEMPT_TAKES = timedelta(days=1)
@@ -28,12 +31,13 @@ _HOLDS_FILES = frozenset({State.UPLOADING, State.PREPARING, State.READY})
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went, or would go: versions, stored objects, their bytes; and how many versions stay."""
+    """What went, or would go: versions, stored objects, their bytes; how many versions stay; whether more is to go."""
 
     versions: list[Version]
     objects: int
     bytes: int
     kept: int
+    pending: bool = False
 
 
 def plan(ports: Ports, app: str) -> Pruned:
@@ -48,21 +52,36 @@ def plan(ports: Ports, app: str) -> Pruned:
 
 
 def run(ports: Ports, app: str) -> Pruned:
-    """Retire what retention lets go, and delete what only that used. Repeatable, also after a crash."""
-    for version in _doomed(ports, app, reading.versions(ports, app)):
+    """Retire what retention lets go, and delete what only that used, as much as can be done at once. Repeatable."""
+    reading.find_app(ports, app)
+    key = keys.of_pending_prune(app)
+    known = reading.one(ports.ledger, key)
+    body = known.body if known else {"kind": "prune", "app": app, "at": reading.now(ports)}
+    _commit_or_leave(ports, Put(key, body, known.revision if known else 0))
+    return proceed(ports, app)
+
+
+def proceed(ports: Ports, app: str) -> Pruned:
+    """Do the next part of a prune that was asked for; the note about it goes with the last."""
+    note = reading.one(ports.ledger, keys.of_pending_prune(app))
+    doomed = _doomed(ports, app, reading.versions(ports, app))
+    for version in doomed[:_VERSIONS]:
         _retire(ports, version)
     # Also those that an earlier prune marked before it was killed: one of them may be shown by now.
     retiring = [version for version in reversed(reading.versions(ports, app)) if version.state is State.RETIRING]
-    gone = _spare_the_shown(ports, app, retiring)
+    gone = _spare_the_shown(ports, app, retiring[:_VERSIONS])
     ports.edge.remove([label(version.id, app) for version in gone])
-    deleted = _sweep(ports, app)
+    deleted, left = _sweep(ports, app)
     for version in gone:
         _finish(ports, version)
     _forget(ports, reading.everything(ports.ledger, keys.RECEIPTS), _RECEIPTS_KEPT)
     _forget(ports, _deleted_names(ports, app), _NAMES_KEPT)
     _drop_leftovers(ports, app)
-    left = reading.versions(ports, app)
-    return _summary(gone, deleted, sum(v.state in _HOLDS_FILES for v in left))
+    pending = left or max(len(doomed), len(retiring)) > _VERSIONS
+    if note and not pending:
+        _commit_or_leave(ports, Delete(note.key, note.revision))
+    kept = sum(version.state in _HOLDS_FILES for version in reading.versions(ports, app))
+    return replace(_summary(gone, deleted, kept), pending=pending)
 
 
 def _summary(versions: list[Version], removed: Iterable[Item], kept: int) -> Pruned:
@@ -132,10 +151,11 @@ def remove_functions(ports: Ports, version: Version) -> None:
         _sweep(ports, version.app, frozenset(version.zips))
 
 
-def _sweep(ports: Ports, app: str, among: frozenset[str] | None = None) -> list[Item]:
-    """Delete the segments that nothing uses, of those in `among` if it is given."""
+def _sweep(ports: Ports, app: str, among: frozenset[str] | None = None) -> tuple[list[Item], bool]:
+    """Delete the segments that nothing uses, of those in `among` if it is given; tell whether some are left over."""
     unused = _unreferenced(_segments(ports, app, among), reading.versions(ports, app))
-    for item in unused:
+    chosen = {item.key for item in unused[:_SEGMENTS]}
+    for item in unused[:_SEGMENTS]:
         if item.body["state"] not in {CONDEMNED, DELETING}:
             condemned = {**item.body, "state": CONDEMNED, "before": item.body["state"]}
             _commit_or_leave(ports, Put(item.key, condemned, item.revision))
@@ -146,9 +166,9 @@ def _sweep(ports: Ports, app: str, among: frozenset[str] | None = None) -> list[
     for item in marked:
         if item.key not in still_unused:
             _commit_or_leave(ports, Put(item.key, {**item.body, "state": item.body["before"]}, item.revision))
-        elif _delete(ports, app, item):
+        elif item.key in chosen and _delete(ports, app, item):
             deleted.append(item)
-    return deleted
+    return deleted, len(unused) > len(deleted)
 
 
 def _delete(ports: Ports, app: str, item: Item) -> bool:

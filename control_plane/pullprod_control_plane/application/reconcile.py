@@ -17,7 +17,22 @@ from ..domain.names import Addresses
 from ..domain.times import parse, stamp
 from ..domain.versions import State
 from ..ports import Delete, Item, Lost, Ports, Put
-from . import apps, drift, findings, follow, holds, keys, moves, naming, notes, programs, publish, reading, records
+from . import (
+    apps,
+    drift,
+    findings,
+    follow,
+    holds,
+    keys,
+    moves,
+    naming,
+    notes,
+    programs,
+    prune,
+    publish,
+    reading,
+    records,
+)
 from .drift import Drift
 from .findings import Finding
 
@@ -149,6 +164,10 @@ def _catch_up(ports: Ports, addresses: Addresses, note: Item) -> bool:
     return True
 
 
+def _prune(ports: Ports, _: Addresses, note: Item) -> bool:
+    return not prune.proceed(ports, str(note.body["app"])).pending
+
+
 _NOWHERE = Addresses("http", "localhost")
 _DECIDED: Mapping[str, _Finish] = {"swap": _finish_swap, "hosts": _finish_hosts, "name": _settle_name}
 _FINISH: Mapping[str, _Finish] = {
@@ -156,6 +175,7 @@ _FINISH: Mapping[str, _Finish] = {
     "version": _finish_version,
     "branch": _finish_branch,
     "missed": _catch_up,
+    "prune": _prune,
 }
 
 

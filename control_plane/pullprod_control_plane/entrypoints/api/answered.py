@@ -277,13 +277,14 @@ class PrunedVersion(Answered):
 
 
 class Pruned(Answered):
-    """What a prune removed, or would remove."""
+    """What a prune removed, or would remove; while it is `pending`, the reconciler removes more."""
 
     dry_run: bool
     versions: list[PrunedVersion]
     objects: int
     bytes: int
     kept: int
+    pending: bool
 
 
 class Finding(Answered):

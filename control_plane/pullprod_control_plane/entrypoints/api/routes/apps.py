@@ -73,7 +73,12 @@ def prune_app(app: AppName, body: Annotated[taken.PruneTaken, Body()]) -> Respon
     gone = [answered.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in pruned.versions]
     return ok(
         answered.Pruned(
-            dry_run=body.dry_run, versions=gone, objects=pruned.objects, bytes=pruned.bytes, kept=pruned.kept
+            dry_run=body.dry_run,
+            versions=gone,
+            objects=pruned.objects,
+            bytes=pruned.bytes,
+            kept=pruned.kept,
+            pending=pruned.pending,
         )
     )
 
