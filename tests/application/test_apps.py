@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pullprod_control_plane.application import apps, keys, reading, reconcile
+from pullprod_control_plane.application import apps, keys, naming, reading, reconcile
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import InvalidRequest, NameTaken, NotFound, PayloadTooLarge
 from tests.support.tapped import Killed, counted, killed_at, once, tap
@@ -168,3 +168,12 @@ def test_what_cannot_be_meant_changes_nothing(world: World) -> None:
         world.configure("blog", hosts={"production": ("localhost",)})
     with pytest.raises(NotFound):
         reading.find_app(world.ports, "blog")
+
+
+def test_an_app_tells_which_record_to_create_for_a_host_whose_dns_nobody_manages_here(world: World) -> None:
+    app = world.configure(hosts={"production": ("www.example.com", "shop.localhost")})
+    claims = naming.of_app(world.ports, app)
+    assert [(claim.host, claim.pointer, claim.dns.value, claim.advice) for claim in claims] == [
+        ("shop.localhost", "production", "unmanaged", None),
+        ("www.example.com", "production", "unmanaged", "www.example.com A 127.0.0.1"),
+    ]
