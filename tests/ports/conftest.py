@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pullprod_control_plane.ports import Edge, Ledger, Names, Store, Upload
-from tests.ports.aws import kvs
+from tests.ports.aws import kvs, lambda_functions
 from tests.ports.aws import names as aws_names
 from tests.ports.local import plugs, process_functions
 from tests.ports.running import Running
@@ -28,8 +28,8 @@ EDGES = [
 
 RUNNING = [
     process_functions.running,
+    lambda_functions.strict,
 ]
-
 
 MANAGED_NAMES = [
     aws_names.strict_route53_names,
