@@ -32,6 +32,19 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A `[functions.NAME]` table; `source` is the directory or zip that it names."""
+
+    name: str
+    source: str
+    handler: str
+    runtime: str
+    routes: tuple[str, ...]
+    memory_mb: int = 512
+    timeout_s: int = 15
+
+
+@dataclass(frozen=True)
 class Project:
     """What a repository's `pullprod.toml` says; `root` is the directory that holds it, or the current one."""
 
@@ -41,6 +54,7 @@ class Project:
     url: str | None = None
     site: Site = field(default_factory=Site)
     health: tuple[str, ...] = ()
+    functions: tuple[Function, ...] = ()
 
 
 Check = Callable[[Any], bool]
@@ -58,6 +72,14 @@ def _is_paths(value: Any) -> bool:
     )
 
 
+def _is_routes(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(r, str) and r.startswith("/") for r in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 _PROJECT: Mapping[str, Mapping[str, tuple[Check, str]]] = {
     "": {"app": (_is_text, "a text"), "url": (_is_text, "a text")},
     "site": {
@@ -69,6 +91,17 @@ _PROJECT: Mapping[str, Mapping[str, tuple[Check, str]]] = {
 }
 _USER: Mapping[str, Mapping[str, tuple[Check, str]]] = {
     "": dict.fromkeys(("url", "token", "app"), (_is_text, "a text")),
+}
+
+
+_FUNCTION: Mapping[str, tuple[Check, str]] = {
+    "directory": (_is_text, "the name of a directory"),
+    "zip": (_is_text, "the name of a zip file"),
+    "handler": (_is_text, "a text like 'app.handler'"),
+    "runtime": (_is_text, "the name of a runtime, like 'python3.13'"),
+    "routes": (_is_routes, "a list of paths like '/login' or '/api/*'"),
+    "memory": (_is_number, "a number of megabytes"),
+    "timeout": (_is_number, "a number of seconds"),
 }
 
 
@@ -90,7 +123,23 @@ def load_project(start: Path, named: Path | None = None) -> Project:
         url=tables.get("url"),
         site=Site(**site),
         health=tuple(health.get("paths", ())),
+        functions=tuple(_function(file, name, facts) for name, facts in tables.get("functions", {}).items()),
     )
+
+
+def _function(file: Path, name: str, facts: Any) -> Function:
+    where = f"functions.{name}"
+    if not isinstance(facts, dict):
+        raise UsageError(f"{file}: {where} must be a table: [{where}].")
+    for key, value in facts.items():
+        _check(file, _FUNCTION, key, value, f"{where}.{key}")
+    if ("directory" in facts) == ("zip" in facts):
+        raise UsageError(f"{file}: {where} must name either a directory or a zip.")
+    if missing := [key for key in ("handler", "runtime", "routes") if key not in facts]:
+        raise UsageError(f"{file}: {where}.{missing[0]} is missing. Expected is {_FUNCTION[missing[0]][1]}.")
+    source = facts.get("directory") or facts["zip"]
+    more = {field: facts[key] for key, field in (("memory", "memory_mb"), ("timeout", "timeout_s")) if key in facts}
+    return Function(name, source, facts["handler"], facts["runtime"], tuple(facts["routes"]), **more)
 
 
 def _nearest(start: Path) -> Path | None:
@@ -104,7 +153,10 @@ def _read(file: Path, known: Mapping[str, Mapping[str, tuple[Check, str]]]) -> d
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise UsageError(f"{file} cannot be read: {fault}.") from fault
     for key, value in tables.items():
-        if key in known and key:
+        if key == "functions" and known is _PROJECT:
+            if not isinstance(value, dict):
+                raise UsageError(f"{file}: functions must be tables: [functions.NAME].")
+        elif key in known and key:
             if not isinstance(value, dict):
                 raise UsageError(f"{file}: {key} must be a table: [{key}].")
             for inner, entry in value.items():
@@ -203,13 +255,26 @@ def app_name(project: Project, given: str | None, environ: Mapping[str, str] = o
     return str(found)
 
 
-def site_directory(project: Project, given: Path | None) -> Path:
-    """Return the directory to publish: the one given, else the one that pullprod.toml names.
+def function_source(project: Project, function: Function) -> Path:
+    """Return the directory or zip of a function, or raise UsageError if it is not there."""
+    source = project.root / function.source
+    if not source.is_dir() and not source.is_file():
+        raise UsageError(
+            f"{project.file}: functions.{function.name}: {source} is neither a directory nor a zip. "
+            "Expected what the build wrote: build the function first."
+        )
+    return source
+
+
+def site_directory(project: Project, given: Path | None) -> Path | None:
+    """Return the directory to publish: the one given, else the one that pullprod.toml names; None for functions only.
 
     Raises:
         UsageError: neither is there.
     """
     if given is None and project.site.directory is None:
+        if project.functions:
+            return None
         raise UsageError(f"Which directory? Name it, or write directory under [site] into {FILE}.")
     site = given or project.root / (project.site.directory or "")
     if not site.is_dir():

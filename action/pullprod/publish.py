@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from .api import Api, Json, part, pause
-from .config import Project
-from .errors import PullprodError
+from .config import Function, Project
+from .errors import NotLiveError, PullprodError
 from .git import Commit
 from .package import PackagedFile
 from .upload import ExpiredError, Uploader
 
 _ROUNDS = 3
-_WAIT = 10
+_PATIENCE_S = 300
+_SLOWEST = 4  # Attempts, after which pauses are no longer than about three seconds.
 
 
 class Meter(Protocol):
@@ -25,6 +27,9 @@ class Meter(Protocol):
 
     def sent(self, size: int) -> None:
         """One file was sent."""
+
+    def waits(self) -> None:
+        """Everything has arrived, and the version is being prepared; said once."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,23 @@ class Published:
     uploaded_bytes: int
 
 
-def manifest(project: Project, commit: Commit, files: Sequence[PackagedFile]) -> Json:
-    """Return the manifest of a version as the API takes it."""
+def manifest(
+    project: Project, commit: Commit, files: Sequence[PackagedFile], zips: Sequence[PackagedFile] = ()
+) -> Json:
+    """Return the manifest of a version as the API takes it; `zips` are those of the project's functions, in order."""
     facts = asdict(commit)
     facts["commit"] = facts.pop("sha")
     listed = [{"path": f.path, "size": f.size, "sha256": f.sha256, "type": f.type} for f in files]
+    programs = [_function(f, packed) for f, packed in zip(project.functions, zips, strict=True)]
+    functions = {"functions": programs} if programs else {}
     site = {"clean_urls": project.site.clean_urls, "spa": project.site.spa}
-    return {**facts, "site": site, "health": {"paths": list(project.health)}, "files": listed}
+    return {**facts, "site": site, "health": {"paths": list(project.health)}, "files": listed, **functions}
+
+
+def _function(function: Function, packed: PackagedFile) -> Json:
+    facts = asdict(function)
+    del facts["source"]
+    return {**facts, "routes": list(function.routes), "sha256": packed.sha256, "size": packed.size}
 
 
 def publish(api: Api, app: str, announced: Json, files: Sequence[PackagedFile], meter: Meter) -> Published:
@@ -64,7 +79,7 @@ def publish(api: Api, app: str, announced: Json, files: Sequence[PackagedFile], 
     for last in (*[False] * (_ROUNDS - 1), True):
         try:
             _send_all(api, path, page, uploader)
-            done = _finalized(api, path)
+            done = _finalized(api, path, meter)
         except PullprodError as fault:
             if last or not (isinstance(fault, ExpiredError) or fault.problem.get("code") == "upload-incomplete"):
                 raise
@@ -84,13 +99,19 @@ def _send_all(api: Api, path: str, page: Json | None, uploader: Uploader) -> Non
         page = api.call("POST", f"{path}/uploads", {"cursor": page["next_cursor"]})
 
 
-def _finalized(api: Api, path: str) -> Json:
-    """A version whose address does not answer yet is asked again a few times."""
-    for attempt in range(_WAIT):
-        try:
-            return api.call("POST", f"{path}/finalize", {})
-        except PullprodError as refused:
-            if refused.problem.get("state") != "preparing" or attempt == _WAIT - 1:
-                raise
-        pause(min(attempt, 4))
-    raise AssertionError("the last attempt returns or raises")
+def _finalized(api: Api, path: str, meter: Meter) -> Json:
+    """Ask until the version is ready; what takes long is finished by the control plane, whether asked or not."""
+    until, attempt = time.monotonic() + _PATIENCE_S, 0
+    done = api.call("POST", f"{path}/finalize", {})
+    while done["version"]["state"] != "ready" and time.monotonic() < until:
+        if attempt == 0:
+            meter.waits()
+        pause(min(attempt, _SLOWEST))
+        attempt += 1
+        done = api.call("POST", f"{path}/finalize", {})
+    if done["version"]["state"] == "ready":
+        return done
+    raise NotLiveError(
+        f"{done['version']['id']} has arrived and is still being prepared. It becomes ready by itself: "
+        f"look with `pullprod show {done['version']['id']}`."
+    )

@@ -67,6 +67,8 @@ def show_command(context: Context, reference: str) -> None:
         "bytes",
     )
     table((name, version[name]) for name in (*fields, "url"))
+    if version["functions"]:
+        table([("functions", ", ".join(version["functions"]))])
     table([("shown by", ", ".join(version["pointers"]) or "-"), ("message", _first_line(version["message"]))])
 
 

@@ -39,6 +39,10 @@ class Bars:
         self._progress.update(self._hashing, total=self._progress.tasks[0].completed)
         self._sending = self._progress.add_task(f"sending {files:,} files", total=size)
 
+    def waits(self) -> None:
+        """Begin a third bar, which has no end."""
+        self._progress.add_task("waiting until it is prepared", total=None)
+
     def sent(self, size: int) -> None:
         """Count a file that was sent."""
         if self._sending is not None:

@@ -20,29 +20,34 @@ from .output import clean, note, on_terminal, print_json, result, warn
 def publish_command(context: Context, directory: Path | None, branch: str | None) -> None:
     """Package DIRECTORY, or what pullprod.toml names, and make it a version of this commit. Nothing goes live."""
     from .. import git  # noqa: PLC0415
-    from ..package import package  # noqa: PLC0415
+    from ..package import packaged  # noqa: PLC0415
     from ..publish import manifest, publish  # noqa: PLC0415
 
     app = app_name(context.project, context.given_app)
     site = site_directory(context.project, directory)
-    commit = git.read(site if git.is_work_tree(site) else context.project.root, branch)
+    commit = git.read(site if site and git.is_work_tree(site) else context.project.root, branch)
     if commit.dirty:
         warn("there are uncommitted changes; the version is recorded as dirty.")
-    with _progress() as progress:
-        files = package(site, progress.hashed)
-        done = publish(context.api, app, manifest(context.project, commit, files), files, progress)
+    with _progress() as progress, packaged(context.project, site, progress.hashed) as (files, zips):
+        announced = manifest(context.project, commit, files, zips)
+        done = publish(context.api, app, announced, [*files, *zips], progress)
     if context.as_json:
         sent = {"uploaded_files": done.uploaded_files, "uploaded_bytes": done.uploaded_bytes}
         print_json({"version": done.version, **sent, "state": done.version["state"], "stayed": done.stayed})
         return
     version = done.version
-    note(f"{version['id']}: {version['files']} files, {done.uploaded_files} sent ({done.uploaded_bytes:,} bytes)")
+    note(f"{version['id']}: {_contents(version)}, {done.uploaded_files} sent ({done.uploaded_bytes:,} bytes)")
     if done.pointer:
         note(f"{clean(done.pointer['name'])} shows {done.pointer['version']}")
     for kept in done.stayed:
         warn(f"{clean(kept['pointer'])} does not follow ({kept['guard']}): {clean(kept['detail'])}")
     note(f"To show it to users: pullprod point production {version['id']} --reason …")
     result(version["url"])
+
+
+def _contents(version: dict[str, Any]) -> str:
+    functions = ", ".join(clean(name) for name in version["functions"])
+    return f"{version['files']} files" + (f" and {functions}" if functions else "")
 
 
 class _Silent:
@@ -56,6 +61,10 @@ class _Silent:
 
     def sent(self, size: int) -> None:
         """Ignore."""
+
+    def waits(self) -> None:
+        """Say once what is waited for."""
+        note("Everything has arrived; the version is being prepared.")
 
 
 def _progress() -> AbstractContextManager[Any]:

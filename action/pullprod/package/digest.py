@@ -38,7 +38,7 @@ def package(directory: Path, on_hashed: Callable[[int], None] = lambda _: None) 
 
     def hashed(entry: tuple[str, Path]) -> PackagedFile:
         path, source = entry
-        size, digest = _digest(path, source)
+        size, digest = digest_of(path, source)
         on_hashed(size)
         return PackagedFile(path, size, digest, content_type(path), source)
 
@@ -46,7 +46,8 @@ def package(directory: Path, on_hashed: Callable[[int], None] = lambda _: None) 
         return list(threads.map(hashed, listed))
 
 
-def _digest(path: str, source: Path) -> tuple[int, str]:
+def digest_of(path: str, source: Path) -> tuple[int, str]:
+    """Return size in bytes and SHA-256 of a file; `path` is what an error calls it."""
     digest, size = hashlib.sha256(), 0
     try:
         with source.open("rb") as file:

@@ -9,7 +9,7 @@ from .. import git
 from ..api import Api, part
 from ..config import Connection, site_directory
 from ..errors import NotAllowedError, NotFoundError, PullprodError, RefusedError
-from ..package import package
+from ..package import packaged
 from ..publish import Published, manifest
 from ..publish import publish as send
 from . import markdown, workflow
@@ -62,15 +62,22 @@ class _Log:
     def sent(self, size: int) -> None:
         """Ignore."""
 
+    def waits(self) -> None:
+        """Tell once what is waited for."""
+        workflow.line("everything has arrived; the version is being prepared")
+
 
 def publish(step: Step) -> Outcome:
     """Publish the site directory as a version of the commit that is checked out."""
     site = site_directory(step.project, step.inputs.path)
-    commit = git.read(site if git.is_work_tree(site) else step.project.root)
-    with workflow.group("pullprod: package and upload"):
-        files = package(site, _Log().hashed)
-        workflow.line(f"{len(files):,} files, {sum(file.size for file in files):,} bytes in {site}")
-        done = send(step.api, step.app, manifest(step.project, commit, files), files, _Log())
+    commit = git.read(site if site and git.is_work_tree(site) else step.project.root)
+    with (
+        workflow.group("pullprod: package and upload"),
+        packaged(step.project, site, _Log().hashed) as (files, zips),
+    ):
+        everything = [*files, *zips]
+        workflow.line(f"{len(everything):,} files, {sum(file.size for file in everything):,} bytes")
+        done = send(step.api, step.app, manifest(step.project, commit, files, zips), everything, _Log())
     followed = _follow(step, done.version)
     pointer = followed or done.pointer
     return Outcome(

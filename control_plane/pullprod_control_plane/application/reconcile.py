@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ..domain.apps import App
+from ..domain.errors import PullprodError
 from ..domain.json import Json
 from ..domain.names import Addresses
 from ..domain.times import parse, stamp
@@ -119,7 +120,8 @@ def _finish(ports: Ports, addresses: Addresses, note: Item, report: Report) -> N
     try:
         done = _FINISH[str(note.body["kind"])](ports, addresses, note)
     except Exception as fault:  # noqa: BLE001 - one bad note must not stop the others; it rests, and is tried again.
-        _log.warning("%s cannot be finished yet", note.key.sort, exc_info=fault)
+        unforeseen = None if isinstance(fault, PullprodError) else fault
+        _log.warning("%s cannot be finished yet: %s", note.key.sort, fault, exc_info=unforeseen)
         notes.explain(ports, note, str(fault) or type(fault).__name__)
         report.failed.append(note.key.sort)
         return
