@@ -12,7 +12,7 @@ from pullprod_control_plane.ports import Edge, Ledger, Names, Store, Upload
 from tests.ports.aws import kvs, lambda_functions
 from tests.ports.aws import names as aws_names
 from tests.ports.local import plugs, process_functions
-from tests.ports.running import Running
+from tests.ports.running import Answering, Running
 
 LEDGERS = [
     plugs.sqlite_ledger,
@@ -29,6 +29,9 @@ EDGES = [
 RUNNING = [
     process_functions.running,
     lambda_functions.strict,
+]
+ANSWERING = [
+    process_functions.running,
 ]
 
 MANAGED_NAMES = [
@@ -65,6 +68,12 @@ def edge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Edge]:
 @pytest.fixture(params=RUNNING, ids=lambda plug: plug.__module__.rpartition(".")[2])
 def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     with request.param(tmp_path) as plugged:
+        yield plugged
+
+
+@pytest.fixture(params=ANSWERING, ids=lambda plug: plug.__module__.rpartition(".")[2])
+def answering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Answering]:
+    with request.param(tmp_path / "running") as plugged:
         yield plugged
 
 

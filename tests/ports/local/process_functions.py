@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from pullprod_control_plane.adapters.local.edge_functions import FunctionCall, F
 from pullprod_control_plane.adapters.local.function_pool import FunctionPool
 from pullprod_control_plane.adapters.local.process_functions import ProcessFunctions
 from pullprod_control_plane.ports import Program
+from tests.ports.running import Reply
 from tests.support.domain import a_program
 
 
@@ -45,6 +46,12 @@ class Machine:
     def call(self, host: str) -> tuple[int, bytes]:
         reply = self.ask(host)
         return reply.status, reply.body
+
+    def send(self, host: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
+        path, _, query = target.partition("?")
+        method = "GET" if body is None else "POST"
+        reply = self.ask(host, path, method=method, query=query, headers=dict(headers), body=body or b"")
+        return Reply(reply.status, [value for name, value in reply.headers if name == "set-cookie"], reply.body)
 
     def log(self) -> str:
         return "".join(path.read_text() for path in (self.root / "logs").iterdir())
