@@ -185,7 +185,8 @@ def test_a_publish_of_20_000_files_works_and_again_sends_nothing(api: Api, shop:
     distinct = 1_100  # More than a page of uploads has.
     files = {f"{number % 100}/{number}.html": b"<p>%d</p>" % (number % distinct) for number in range(20_000)}
     begun = api.ok("POST", f"/v1/apps/{shop}/versions", manifest("20,000", files, branch=None))
-    assert (begun["missing_files"], len(begun["uploads"]["items"])) == (distinct, 1_000)
+    assert begun["missing_files"] == distinct
+    assert 0 < len(begun["uploads"]["items"]) <= 1_000, "a page of objects asks for each content once"
     assert api.send(shop, begun, files) == distinct
     version = api.ok("POST", f"/v1/apps/{shop}/versions/{begun['version']['id']}/finalize", {})["version"]
     assert (version["state"], version["files"]) == ("ready", 20_000)
