@@ -98,6 +98,8 @@ def test_a_site_with_a_function_is_published_as_one_version(shell: Shell) -> Non
     assert (done["state"], done["version"]["functions"], done["version"]["files"]) == ("ready", ["api"], 3)
     assert done["uploaded_files"] == 4
     assert "functions" in shell.run("show", done["version"]["id"]).stdout
+    shell.run("point", "production", done["version"]["id"], "--reason", "launch")
+    assert "with the functions api" in shell.run("status").stdout
     assert shell.json("publish")["uploaded_files"] == 0
 
 

@@ -103,6 +103,7 @@ def status_command(context: Context) -> None:
         return
     for name in sorted(named & pointers.keys()):
         _tell(pointers[name])
+        _tell_functions(context, pointers[name]["version"])
         if newest and newest["id"] != pointers[name]["version"]:
             result(f"  newest of {clean(app['main'])}: {newest['id']} {clean(_first_line(newest['message']))}")
 
@@ -115,6 +116,12 @@ def _tell(pointer: dict[str, Any]) -> None:
     result(f"  since {pointer['moved_at']} by {clean(pointer['moved_by'])}: {clean(pointer['reason'])}")
     if pointer["hold"]:
         result(f"  held by {clean(pointer['hold']['owner'])}: {clean(pointer['hold']['reason'])}")
+
+
+def _tell_functions(context: Context, version: str | None) -> None:
+    functions = context.api.get(f"/v1/apps/{context.app}/versions/{_part(version)}")["functions"] if version else []
+    if functions:
+        result(f"  with the functions {', '.join(clean(name) for name in functions)}")
 
 
 def tell_commits(commits: dict[str, Any]) -> None:
