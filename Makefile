@@ -13,6 +13,7 @@ demo: .venv/server.ok ## Run the main job on this machine: publish, point, roll 
 
 test: .venv/dev.ok ## Set up and run all tests
 	sh scripts/install-tools.sh njs git
+	sh scripts/install-emulators.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/dev.ok ## Check style, types and import rules
@@ -38,6 +39,7 @@ lock: .venv/dev.ok ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q --group lambda -c requirements/dev.txt --python-platform aarch64-manylinux2014 --python-version 3.13 --generate-hashes -o requirements/lambda.txt
 	$(BIN)/uv pip compile -q --group sam --universal --python-version 3.11 --generate-hashes -o requirements/sam.txt
 	$(BIN)/uv pip compile -q --group checkov --universal --python-version 3.11 --generate-hashes -o requirements/checkov.txt
+	$(BIN)/uv pip compile -q --group emulators --universal --python-version 3.11 --generate-hashes -o requirements/emulators.txt
 
 # What `sam build` runs, once for each function; samconfig.toml tells it to do so here and not in a copy.
 build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok

@@ -1,0 +1,36 @@
+"""What stands in for AWS, started when the first test of a worker asks for it: each fixture is the service's URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from scripts import emulators
+from tests.support import loopback
+
+loopback.guard()
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[str]:
+    yield from _running(emulators.DYNAMODB_LOCAL)
+
+
+@pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[str]:
+    yield from _running(emulators.SEAWEEDFS)
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[str]:
+    yield from _running(emulators.MINISTACK)
+
+
+def _running(emulator: emulators.Emulator) -> Iterator[str]:
+    try:
+        with emulators.running(emulator) as url:
+            yield url
+    except emulators.Missing as missing:
+        pytest.fail(str(missing)) if os.environ.get("CI") else pytest.skip(str(missing))
