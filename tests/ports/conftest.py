@@ -23,19 +23,23 @@ STORES = [
 EDGES = [
     plugs.sqlite_edge,
     kvs.strict_cloudfront_edge,
+    kvs.ministack_cloudfront_edge,
 ]
 
 
 RUNNING = [
     process_functions.running,
     lambda_functions.strict,
+    lambda_functions.on_ministack,
 ]
 ANSWERING = [
     process_functions.running,
+    lambda_functions.on_ministack,
 ]
 
 MANAGED_NAMES = [
     aws_names.strict_route53_names,
+    aws_names.ministack_route53_names,
 ]
 NAMES = [
     plugs.unmanaged_names,
@@ -61,19 +65,29 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture(params=EDGES, ids=_name)
 def edge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Edge]:
-    with request.param(tmp_path) as plugged:
+    emulated = request.param is kvs.ministack_cloudfront_edge
+    url = (request.getfixturevalue("ministack"),) if emulated else ()
+    with request.param(tmp_path, *url) as plugged:
         yield plugged
 
 
-@pytest.fixture(params=RUNNING, ids=lambda plug: plug.__module__.rpartition(".")[2])
+def _place(plug: Callable[..., object]) -> str:
+    return f"{plug.__module__.rpartition('.')[2]}.{plug.__name__}"
+
+
+def _services(request: pytest.FixtureRequest) -> list[str]:
+    return [request.getfixturevalue("ministack")] if request.param is lambda_functions.on_ministack else []
+
+
+@pytest.fixture(params=RUNNING, ids=_place)
 def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    with request.param(tmp_path) as plugged:
+    with request.param(tmp_path, *_services(request)) as plugged:
         yield plugged
 
 
-@pytest.fixture(params=ANSWERING, ids=lambda plug: plug.__module__.rpartition(".")[2])
+@pytest.fixture(params=ANSWERING, ids=_place)
 def answering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Answering]:
-    with request.param(tmp_path / "running") as plugged:
+    with request.param(tmp_path / "running", *_services(request)) as plugged:
         yield plugged
 
 
