@@ -61,11 +61,15 @@ MAX_CHANGES = 100
 
 
 class Lost(Exception):
-    """A commit whose expectation did not hold. Nothing was changed; `key` is the first that differed."""
+    """A commit whose expectation did not hold. Nothing was changed.
 
-    def __init__(self, key: Key) -> None:
+    `key` is the first that differed, `found` what stood there, None for nothing.
+    """
+
+    def __init__(self, key: Key, found: Item | None) -> None:
         super().__init__(f"{key.partition} {key.sort} has changed")
         self.key = key
+        self.found = found
 
 
 class Ledger(Protocol):

@@ -9,13 +9,14 @@ import pytest
 import requests
 
 from pullprod_control_plane.ports import Edge, Ledger, Names, Store, Upload
-from tests.ports.aws import kvs, lambda_functions
+from tests.ports.aws import dynamodb, kvs, lambda_functions
 from tests.ports.aws import names as aws_names
 from tests.ports.local import plugs, process_functions
 from tests.ports.running import Answering, Running
 
 LEDGERS = [
     plugs.sqlite_ledger,
+    dynamodb.dynamodb_ledger,
 ]
 STORES = [
     plugs.directory_store,
@@ -53,7 +54,9 @@ def _name(plug: Callable[..., object]) -> str:
 
 @pytest.fixture(params=LEDGERS, ids=_name)
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    with request.param(tmp_path) as plugged:
+    emulated = request.param is dynamodb.dynamodb_ledger
+    url = (request.getfixturevalue("dynamodb_local"),) if emulated else ()
+    with request.param(tmp_path, *url) as plugged:
         yield plugged
 
 

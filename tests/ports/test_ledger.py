@@ -65,6 +65,7 @@ def test_another_revision_than_expected_loses_and_changes_nothing(ledger: Ledger
     with pytest.raises(Lost) as lost:
         ledger.commit([Put(B, {}, 0), changes[kind], Put(C, {}, 0)])
     assert lost.value.key == A
+    assert lost.value.found == ledger.read([A])[0]
     (item, *others) = ledger.read([A, B, C])
     assert item is not None
     assert (item.revision, item.body, others) == (2, {"n": 2}, [None, None])
@@ -73,7 +74,7 @@ def test_another_revision_than_expected_loses_and_changes_nothing(ledger: Ledger
 def test_lost_names_the_first_that_differed(ledger: Ledger) -> None:
     with pytest.raises(Lost) as lost:
         ledger.commit([Put(A, {}, 0), Check(C, 1), Put(B, {}, 5)])
-    assert lost.value.key == C
+    assert (lost.value.key, lost.value.found) == (C, None)
 
 
 def test_an_item_that_is_absent_is_at_revision_zero(ledger: Ledger) -> None:

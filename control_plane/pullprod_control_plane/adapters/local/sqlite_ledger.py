@@ -27,7 +27,6 @@ _RANGE = """SELECT partition, sort, revision, body FROM items
     WHERE partition = ? AND sort >= CAST(? AS TEXT) AND sort < CAST(? AS TEXT)"""
 _OLDEST_FIRST = _RANGE + " ORDER BY sort LIMIT ?"
 _NEWEST_FIRST = _RANGE + " ORDER BY sort DESC LIMIT ?"
-_REVISION = "SELECT revision FROM items WHERE partition = ? AND sort = ?"
 _WRITE = "REPLACE INTO items (partition, sort, revision, body) VALUES (?, ?, ?, ?)"
 _REMOVE = "DELETE FROM items WHERE partition = ? AND sort = ?"
 
@@ -95,6 +94,7 @@ def _item(row: tuple[str, str, int, str]) -> Item:
 
 
 def _expect(connection: sqlite3.Connection, change: Change) -> None:
-    row = connection.execute(_REVISION, (change.key.partition, change.key.sort)).fetchone()
-    if (row[0] if row else 0) != change.expected:
-        raise Lost(change.key)
+    row = connection.execute(_READ, (change.key.partition, change.key.sort)).fetchone()
+    found = _item(row) if row else None
+    if (found.revision if found else 0) != change.expected:
+        raise Lost(change.key, found)
