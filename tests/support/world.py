@@ -201,10 +201,11 @@ def receipt(key: str = "k1", fingerprint: str = "f1", principal: str = ANN) -> R
 
 
 @contextmanager
-def opened(directory: Path) -> Iterator[World]:
-    """Open or create a world in a directory; what was in it is there again."""
+def opened(directory: Path, ledger: Any = None) -> Iterator[World]:
+    """Open or create a world in a directory; what was in it is there again. Another ledger is its maker's to close."""
     clock = SetClock()
-    ledger = SqliteLedger(directory / "ledger.sqlite3")
+    own = SqliteLedger(directory / "ledger.sqlite3")
+    ledger = ledger or own
     store = DirectoryStore(directory / "store", "http://localhost:8080", clock)
     edge = SqliteEdge(directory / "routes.sqlite3")
     try:
@@ -213,7 +214,7 @@ def opened(directory: Path) -> Iterator[World]:
         ports = Ports(ledger, store, edge, UnmanagedNames(), functions, worker, probe, clock)
         yield World(ledger, store, edge, clock, ports, functions, worker)
     finally:
-        for adapter in (ledger, store, edge):
+        for adapter in (own, store, edge):
             adapter.close()
 
 
