@@ -23,7 +23,7 @@ lint: .venv/dev.ok ## Check style, types and import rules
 	$(BIN)/lint-imports
 
 bench: .venv/dev.ok ## Measure publish, swap and edge against rsync, cp, http.server and nginx
-	sh scripts/install-tools.sh rsync nginx wrk python3-doc
+	sh scripts/install-tools.sh rsync nginx wrk python3-doc debian-handbook
 	$(BIN)/python benchmarks/run.py
 
 openapi: .venv/dev.ok ## Write docs/openapi.json anew from the API's models

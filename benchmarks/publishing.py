@@ -1,4 +1,4 @@
-"""Publishing a large real site, four times, beside `rsync -a --checksum` and `cp -r` of the same tree."""
+"""Publishing large real sites, each four times, beside `rsync -a --checksum` and `cp -r` of the same tree."""
 
 from __future__ import annotations
 
@@ -10,20 +10,29 @@ from typing import Any
 
 from running import commit, median, pullprod, repository, seconds, serving
 
-DOCS = Path("/usr/share/doc/python3.11/html")
+SITES = {
+    "python3-doc": Path("/usr/share/doc/python3.11/html"),
+    "debian-handbook": Path("/usr/share/doc/debian-handbook/html"),
+}
 ROUNDS = 3
 STEPS = ("first", "unchanged", "1 % changed", "unchanged again")
 
 
 def report(place: Path) -> None:
     """Measure and print."""
+    for package, documents in SITES.items():
+        _report(place / package, package, documents)
+    print("Ours includes starting the client, hashing, a fsync a file, verification and a probe of the address.\n")
+
+
+def _report(place: Path, package: str, documents: Path) -> None:
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     sent: dict[str, dict[str, Any]] = {}
     for number in range(ROUNDS):
-        _round(place / str(number), times, sent)
+        _round(place / str(number), documents, times, sent)
     files = [path for path in (place / "0" / "shop" / "dist").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    print(f"## Publishing Debian's python3-doc: {len(files):,} files, {size / 1e6:.1f} MB, medians of {ROUNDS}\n")
+    print(f"## Publishing Debian's {package}: {len(files):,} files, {size / 1e6:.1f} MB, medians of {ROUNDS}\n")
     print(
         "| step | files sent | bytes sent | pullprod | rsync -a --checksum | cp -r | pullprod / rsync | pullprod / cp |"
     )
@@ -34,14 +43,16 @@ def report(place: Path) -> None:
             f"| {step} | {sent[step]['uploaded_files']:,} | {sent[step]['uploaded_bytes']:,} "
             f"| {ours:.2f} s | {rsync:.2f} s | {copy:.2f} s | {ours / rsync:.1f} | {ours / copy:.1f} |"
         )
-    print("\nOurs includes starting the client, hashing, a fsync a file, verification and a probe of the address.\n")
+    print()
 
 
-def _round(place: Path, times: dict[tuple[str, str], list[float]], sent: dict[str, dict[str, Any]]) -> None:
+def _round(
+    place: Path, documents: Path, times: dict[tuple[str, str], list[float]], sent: dict[str, dict[str, Any]]
+) -> None:
     shop = place / "shop"
     repository(shop)
     site = shop / "dist"
-    shutil.copytree(DOCS, site, ignore_dangling_symlinks=True)
+    shutil.copytree(documents, site, ignore_dangling_symlinks=True)
     with serving(place / "data") as (_, environ):
         pullprod(environ, shop, "app", "create", "bench")
         for step in STEPS:

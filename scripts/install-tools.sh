@@ -6,6 +6,7 @@ missing=""
 for tool in "$@"; do
     case "$tool" in
         python3-doc) [ -d /usr/share/doc/python3.11/html ] || [ -d /usr/share/doc/python3/html ] || missing="$missing $tool" ;;
+        debian-handbook) [ -d /usr/share/doc/debian-handbook/html ] || missing="$missing $tool" ;;
         nginx) command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light" ;;
         java) command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless" ;;
         *) command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool" ;;
