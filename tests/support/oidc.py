@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,6 +21,7 @@ from jwt.algorithms import RSAAlgorithm
 
 ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "https://pullprod.example.com"
+REQUEST_TOKEN = "made-up-request-token"  # What a runner shows to ask for its identity.
 
 # The claims of a token for a push, without its times. Names and order are those of GitHub's documentation.
 CLAIMS: dict[str, Any] = {
@@ -88,39 +90,69 @@ def assembled(header: Any, payload: Any, signature: bytes = b"") -> str:
 
 
 class Issuer:
-    """An OIDC issuer on loopback: its key set, and tokens as a workflow run would get them."""
+    """An OIDC issuer on loopback: its key set, and tokens as a workflow run would get them.
+
+    A runner asks for them over HTTP, as `environ` tells it; `claims` are what such tokens say other than a push's, and
+    `faults` are statuses that the next requests are answered with instead.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.claims: dict[str, Any] = {}
+        self.faults: list[int] = []
+        self.given: list[str] = []
 
     def token(self, audience: str, **changed: Any) -> str:
         """Return a token for a push, valid now, each with an id of its own; claims that are None are left out."""
         own = {"iss": self.url, "aud": audience, "jti": str(uuid.uuid4()), **times(datetime.now(timezone.utc))}
         return token({**CLAIMS, **own, **changed}, private_key("issuer"))
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return what a runner has in the environment of a job with `id-token: write`."""
+        return {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.url}/token?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN,
+        }
+
+    def answer(self, path: str, authorization: str) -> tuple[int, Any]:
+        """Return status and JSON of a GET, as GitHub's token service gives them."""
+        address = urlsplit(path)
+        query = dict(parse_qsl(address.query))
+        if address.path == "/.well-known/jwks":
+            return 200, {"keys": [jwk("a", private_key("issuer"))]}
+        if address.path != "/token" or query.get("api-version") != "2.0":
+            return 404, {"message": "Not Found"}
+        if authorization.lower() != f"bearer {REQUEST_TOKEN}".lower():
+            return 401, {"message": "Unauthorized"}
+        if self.faults:
+            return self.faults.pop(0), {"message": "Try again"}
+        self.given.append(self.token(query.get("audience", "https://github.com/acme"), **self.claims))
+        return 200, {"count": 1, "value": self.given[-1]}
+
 
 @contextmanager
 def issuer() -> Iterator[Issuer]:
     """Run an issuer for the time of the block."""
-    keys = json.dumps({"keys": [jwk("a", private_key("issuer"))]}).encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path == "/.well-known/jwks"
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Length", str(len(keys) if found else 0))
+            status, answer = made.answer(self.path, self.headers.get("Authorization", ""))
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            if found:
-                self.wfile.write(keys)
+            self.wfile.write(data)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        made = Issuer(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield Issuer(f"http://127.0.0.1:{server.server_port}")
+            yield made
         finally:
             server.shutdown()
             thread.join()
