@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+LINTERS := .tools/linters
+WORKFLOWS = $(wildcard examples/*.yml .github/workflows/*.yml)
 
 .PHONY: help demo test lint bench openapi action lock
 
@@ -16,11 +18,17 @@ test: .venv/dev.ok ## Set up and run all tests
 	sh scripts/install-emulators.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: .venv/dev.ok ## Check style, types and import rules
+lint: .venv/dev.ok $(LINTERS)/ok ## Check style, types, import rules, scripts and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	sh scripts/install-tools.sh shellcheck
+	shellcheck scripts/*.sh .ci/run
+	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(LINTERS)/bin/actionlint $(WORKFLOWS)
+	$(LINTERS)/bin/zizmor --offline --pedantic --quiet action.yml $(WORKFLOWS)
 
 bench: .venv/dev.ok ## Measure publish, swap and edge against rsync, cp, http.server and nginx
 	sh scripts/install-tools.sh rsync nginx wrk python3-doc debian-handbook
@@ -40,6 +48,7 @@ lock: .venv/dev.ok ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q --group sam --universal --python-version 3.11 --generate-hashes -o requirements/sam.txt
 	$(BIN)/uv pip compile -q --group checkov --universal --python-version 3.11 --generate-hashes -o requirements/checkov.txt
 	$(BIN)/uv pip compile -q --group emulators --universal --python-version 3.11 --generate-hashes -o requirements/emulators.txt
+	$(BIN)/uv pip compile -q --group linters --universal --python-version 3.11 --generate-hashes -o requirements/linters.txt
 
 # What `sam build` runs, once for each function; samconfig.toml tells it to do so here and not in a copy.
 build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
@@ -62,4 +71,10 @@ build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
 	@echo "installing the locked dependencies for development"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(LINTERS)/ok: .venv/uv.ok requirements/linters.txt
+	@echo "installing the linters of workflows"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LINTERS)
+	@$(BIN)/uv pip install --quiet --python $(LINTERS)/bin/python --require-hashes -r requirements/linters.txt
 	@touch $@
