@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from ...application import exchange, receipts, tokens
 from ...application.receipts import Receipt
 from ...domain import roles
 from ...domain.errors import InvalidRequest
 from ...domain.roles import Call, Token
+from . import permissions
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.api_gateway import Router
+    from aws_lambda_powertools.event_handler import Response
+    from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, BaseRouter
 
     from ...bootstrap import ControlPlane
 
@@ -20,31 +25,50 @@ _MAX_KEY = 255
 _BEARER = "bearer "
 
 
-def control(router: Router) -> ControlPlane:
+def control(router: BaseRouter) -> ControlPlane:
     """Return the control plane that this request is for."""
     return cast("ControlPlane", router.context["control"])
 
 
-def require(router: Router, call: Call, app: str | None = None, pointer: str | None = None) -> Token:
-    """Return the caller's token if it covers the call.
+def admit(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Response[Any]:
+    """Let a call through if its route is public, or the caller's token covers what the route takes.
 
     Raises:
-        Unauthenticated, Forbidden: it does not.
+        Unauthenticated, Forbidden: neither.
+        NotFoundError: the route is in no list.
     """
-    token = tokens.authenticate(control(router).ports, bearer(router))
+    request = app.request
+    route = f"{request.method} {request.route}"
+    if route not in permissions.PUBLIC:
+        if route not in permissions.NEEDED:
+            raise NotFoundError
+        app.context["token"] = tokens.authenticate(control(app).ports, bearer(app))
+        values = request.path_parameters
+        require(app, permissions.NEEDED[route], values.get("app"), values.get("name"))
+    answer: Response[Any] = next_middleware(app)
+    return answer
+
+
+def require(router: BaseRouter, call: Call, app: str | None = None, pointer: str | None = None) -> None:
+    """Raise Forbidden unless the caller may also make this call, or Unauthenticated if a run's policy has changed."""
+    token = caller(router)
     roles.require(token, call, app, pointer)
     if token.claims and app is not None:
         exchange.require_current(control(router).ports, token, app)
-    return token
 
 
-def bearer(router: Router) -> str:
+def caller(router: BaseRouter) -> Token:
+    """Return the token of whoever makes this call, which was let through."""
+    return cast("Token", router.context["token"])
+
+
+def bearer(router: BaseRouter) -> str:
     """Return what a caller sends as a bearer token, empty if nothing."""
     header = _header(router, "authorization") or ""
     return header[len(_BEARER) :].strip() if header.lower().startswith(_BEARER) else ""
 
 
-def receipt(router: Router, token: Token) -> Receipt | None:
+def receipt(router: BaseRouter, token: Token) -> Receipt | None:
     """Return the receipt of a request that bears an Idempotency-Key, else None."""
     key = _header(router, "idempotency-key")
     if key is None:
@@ -57,12 +81,12 @@ def receipt(router: Router, token: Token) -> Receipt | None:
     return Receipt(token.id, key, fingerprint)
 
 
-def once(router: Router, token: Token) -> None:
+def once(router: BaseRouter, token: Token) -> None:
     """Let the idempotency key of a call whose repetition is harmless serve for no other call."""
     receipts.keep(control(router).ports, receipt(router, token))
 
 
-def expected_generation(router: Router) -> int | None:
+def expected_generation(router: BaseRouter) -> int | None:
     """Return the generation that If-Match names; None without it, or for `*`."""
     value = (_header(router, "if-match") or "*").strip()
     number = value.removeprefix("W/").strip('"')
@@ -73,6 +97,6 @@ def expected_generation(router: Router) -> int | None:
     return int(number)
 
 
-def _header(router: Router, name: str) -> str | None:
+def _header(router: BaseRouter, name: str) -> str | None:
     headers = {key.lower(): value for key, value in router.current_event.headers.items()}
     return headers.get(name)

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
-from . import answered, problems
+from . import access, answered, problems
 from .routes import apps, pointers, tokens, versions
 from .routes.answers import ok
 
@@ -30,7 +30,7 @@ def create(resolver: Resolver, control: ControlPlane) -> Resolver:
         answer: Response[Any] = next_middleware(app)
         return answer
 
-    resolver.use([inject])
+    resolver.use([inject, access.admit])
     for part in (apps, versions, pointers, tokens):
         resolver.include_router(part.router)
     resolver.get("/v1/health", tags=["service"], operation_id="health", security=[])(_health)

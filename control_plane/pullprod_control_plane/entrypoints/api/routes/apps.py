@@ -24,7 +24,6 @@ def list_apps(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100, cursor: Annotated[str | None, Query(max_length=2_000)] = None
 ) -> Response[answered.Apps]:
     """List apps, by name."""
-    access.require(router, Call.LOOK)
     control = access.control(router)
     page = apps.listed(control.ports, limit, cursor)
     return ok(answered.Apps(items=[present.app(control, app) for app in page.items], next_cursor=page.next_cursor))
@@ -33,7 +32,6 @@ def list_apps(
 @router.get("/v1/apps/<app>", tags=["apps"], operation_id="getApp", responses=READS)
 def get_app(app: AppName) -> Response[answered.App]:
     """Read an app's configuration."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     return ok(present.app(control, reading.find_app(control.ports, app)))
 
@@ -41,8 +39,7 @@ def get_app(app: AppName) -> Response[answered.App]:
 @router.put("/v1/apps/<app>", tags=["apps"], operation_id="putApp", responses=CREATES)
 def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[answered.App]:
     """Create an app, or give it this configuration; `{}` takes every default."""
-    token = access.require(router, Call.CONFIGURE, app)
-    access.once(router, token)
+    access.once(router, access.caller(router))
     wanted = apps.Wanted(
         hosts={pointer: tuple(hosts) for pointer, hosts in body.hosts.items()},
         follow=body.follow,
@@ -65,9 +62,9 @@ def _rule(body: taken.RuleTaken) -> Rule:
 @router.post("/v1/apps/<app>/prune", tags=["apps"], operation_id="prune", responses=READS)
 def prune_app(app: AppName, body: Annotated[taken.PruneTaken, Body()]) -> Response[answered.Pruned]:
     """Remove the versions that retention lets go, or tell which those are."""
-    token = access.require(router, Call.LOOK if body.dry_run else Call.PRUNE, app)
     if not body.dry_run:  # Who may only look must not write, not even a receipt.
-        access.once(router, token)
+        access.require(router, Call.PRUNE, app)
+        access.once(router, access.caller(router))
     ports = access.control(router).ports
     pruned = prune.plan(ports, app) if body.dry_run else prune.run(ports, app)
     gone = [answered.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in pruned.versions]
@@ -86,7 +83,6 @@ def prune_app(app: AppName, body: Annotated[taken.PruneTaken, Body()]) -> Respon
 @router.get("/v1/apps/<app>/audit", tags=["apps"], operation_id="audit", responses=READS)
 def audit_app(app: AppName) -> Response[answered.Audit]:
     """Check the chain of swaps, the routes and the files that are shown."""
-    access.require(router, Call.LOOK, app)
     report = audit.audit(access.control(router).ports, app)
     findings = [answered.Finding(code=f.code, subject=f.subject, detail=f.detail) for f in report.findings]
     unmerged = [

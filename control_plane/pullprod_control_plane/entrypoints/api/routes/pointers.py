@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from ....application import holds, look, reading, swap
 from ....application.swap import Done, Order
 from ....domain.pointers import Pointer, PointerState
-from ....domain.roles import Call, Token, covers
+from ....domain.roles import Call, covers
 from .. import access, answered, present, taken
 from .answers import READS, SWAPS, answer, ok
 
@@ -29,7 +29,6 @@ def list_pointers(
     cursor: Annotated[str | None, Query(max_length=2_000)] = None,
 ) -> Response[answered.Pointers]:
     """List pointers, by name."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     page = look.pointers(control.ports, app, limit, cursor)
     return ok(answered.Pointers(items=[present.pointer(control, p) for p in page.items], next_cursor=page.next_cursor))
@@ -38,7 +37,6 @@ def list_pointers(
 @router.get("/v1/apps/<app>/pointers/<name>", tags=["pointers"], operation_id="getPointer", responses=READS)
 def get_pointer(app: AppName, name: PointerName) -> Response[answered.Pointer]:
     """Read a pointer; the ETag is its generation."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     reading.find_app(control.ports, app)
     return _answer(reading.find_pointer(control.ports, app, name).record)
@@ -51,7 +49,6 @@ def _answer(pointer: Pointer) -> Response[answered.Pointer]:
 @router.post("/v1/apps/<app>/pointers/<name>/plan", tags=["pointers"], operation_id="plan", responses=READS)
 def plan_swap(app: AppName, name: PointerName, body: Annotated[taken.VersionTaken, Body()]) -> Response[answered.Plan]:
     """Tell what a swap would do; nothing is changed."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     return ok(present.plan(control, swap.plan(control.ports, control.addresses, app, name, body.version)))
 
@@ -87,7 +84,9 @@ def rollback(
 
 
 def _order(app: str, name: str, reason: str, force: list[str]) -> Order:
-    token = _mover(app, name, force)
+    if "hold" in force:
+        access.require(router, Call.OVERRIDE_HOLD, app, name)
+    token = access.caller(router)
     return Order(
         app=app,
         pointer=name,
@@ -97,11 +96,6 @@ def _order(app: str, name: str, reason: str, force: list[str]) -> Order:
         force=tuple(force),
         receipt=access.receipt(router, token),
     )
-
-
-def _mover(app: str, name: str, force: list[str]) -> Token:
-    token = access.require(router, Call.MOVE, app, name)
-    return access.require(router, Call.OVERRIDE_HOLD, app, name) if "hold" in force else token
 
 
 def _swapped(done: Done) -> Response[answered.Swapped]:
@@ -115,7 +109,7 @@ def _swapped(done: Done) -> Response[answered.Swapped]:
 @router.put("/v1/apps/<app>/pointers/<name>/hold", tags=["pointers"], operation_id="hold", responses=READS)
 def hold(app: AppName, name: PointerName, body: Annotated[taken.HoldTaken, Body()]) -> Response[answered.Pointer]:
     """Hold a pointer: no path moves it until the hold is released or ends."""
-    token = access.require(router, Call.HOLD, app, name)
+    token = access.caller(router)
     access.once(router, token)
     ports, anybodys = access.control(router).ports, covers(token.role, Call.OVERRIDE_HOLD)
     return _answer(holds.hold(ports, app, name, token.principal, body.reason, body.until, anybodys=anybodys))
@@ -124,7 +118,7 @@ def hold(app: AppName, name: PointerName, body: Annotated[taken.HoldTaken, Body(
 @router.delete("/v1/apps/<app>/pointers/<name>/hold", tags=["pointers"], operation_id="unhold", responses=READS)
 def unhold(app: AppName, name: PointerName) -> Response[answered.Pointer]:
     """Release a pointer: whoever holds it may, and an admin."""
-    token = access.require(router, Call.HOLD, app, name)
+    token = access.caller(router)
     access.once(router, token)
     ports, anybodys = access.control(router).ports, covers(token.role, Call.OVERRIDE_HOLD)
     return _answer(holds.release(ports, app, name, token.principal, anybodys=anybodys))
@@ -138,6 +132,5 @@ def get_history(
     cursor: Annotated[str | None, Query(max_length=2_000)] = None,
 ) -> Response[answered.History]:
     """List a pointer's swaps, newest first."""
-    access.require(router, Call.LOOK, app)
     page = look.history(access.control(router).ports, app, name, limit, cursor)
     return ok(answered.History(items=[present.swap(s) for s in page.items], next_cursor=page.next_cursor))

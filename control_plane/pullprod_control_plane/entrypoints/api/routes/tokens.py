@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from ....application import exchange, tokens
-from ....domain.roles import Call, Role
+from ....domain.roles import Role
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
 
@@ -32,7 +32,6 @@ def list_tokens(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100, cursor: Annotated[str | None, Query(max_length=2_000)] = None
 ) -> Response[answered.Tokens]:
     """List tokens; never the tokens themselves."""
-    access.require(router, Call.TOKENS)
     page = tokens.listed(access.control(router).ports, limit, cursor)
     return ok(answered.Tokens(items=[present.token(token) for token in page.items], next_cursor=page.next_cursor))
 
@@ -40,7 +39,7 @@ def list_tokens(
 @router.post("/v1/tokens", tags=["tokens"], operation_id="createToken", responses=CREATES)
 def create_token(body: Annotated[taken.TokenTaken, Body()]) -> Response[answered.NewToken]:
     """Make a token; it is shown in this answer and never again."""
-    token = access.require(router, Call.TOKENS)
+    token = access.caller(router)
     wanted = tokens.Wanted(body.name, Role(body.role), tuple(body.apps), tuple(body.pointers), body.expires_in_days)
     made, secret = tokens.create(access.control(router).ports, wanted, access.receipt(router, token))
     return created(present.new_token(made, secret))
@@ -49,6 +48,5 @@ def create_token(body: Annotated[taken.TokenTaken, Body()]) -> Response[answered
 @router.delete("/v1/tokens/<token_id>", tags=["tokens"], operation_id="revokeToken", responses=READS)
 def revoke_token(token_id: Annotated[str, Path(description="The token's id")]) -> Response[answered.Token]:
     """Make a token worthless from the next request on."""
-    token = access.require(router, Call.TOKENS)
-    access.once(router, token)
+    access.once(router, access.caller(router))
     return ok(present.token(tokens.revoke(access.control(router).ports, token_id)))

@@ -14,7 +14,7 @@ from ....application.follow import Stayed
 from ....domain import times
 from ....domain.functions import Function
 from ....domain.manifests import Commit, File, Manifest, Site
-from ....domain.roles import Call, Token
+from ....domain.roles import Token
 from ....domain.versions import State, Version
 from .. import access, answered, present, taken
 from .answers import CREATES, FINISHES, READS, answer, created, ok
@@ -29,7 +29,7 @@ States = Literal["uploading", "preparing", "ready", "retiring", "retired", "revo
 @router.post("/v1/apps/<app>/versions", tags=["versions"], operation_id="beginVersion", responses=CREATES)
 def begin(app: AppName, body: Annotated[taken.ManifestTaken, Body()]) -> Response[answered.Begun]:
     """Announce a version; the answer tells what to upload. The same manifest again continues where it stopped."""
-    token = access.require(router, Call.PUBLISH, app)
+    token = access.caller(router)
     access.once(router, token)
     control = access.control(router)
     begun = publish.begin(control.ports, control.addresses, app, token.caller, _manifest(body))
@@ -72,7 +72,6 @@ def list_uploads(
     app: AppName, version: VersionId, body: Annotated[taken.PageTaken, Body()]
 ) -> Response[answered.Uploads]:
     """Return the next page of uploads, or plan afresh what is still missing."""
-    access.require(router, Call.PUBLISH, app)
     return ok(present.uploads(publish.uploads(access.control(router).ports, app, version, body.cursor)))
 
 
@@ -87,7 +86,7 @@ def finalize(
     202 while the version is `preparing`: it becomes ready by itself. Repeat the call to see when.
     """
     del body  # It only has to be empty.
-    token = access.require(router, Call.PUBLISH, app)
+    token = access.caller(router)
     control = access.control(router)
     reached = publish.finalize(control.ports, control.addresses, app, version, token.caller)
     pointer = follow.pointer_of(control.ports, reading.find_app(control.ports, app), reached.branch)
@@ -107,7 +106,6 @@ def list_versions(
     cursor: Annotated[str | None, Query(max_length=2_000)] = None,
 ) -> Response[answered.Versions]:
     """List versions, newest first."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     wanted = look.Filter(branch, commit, State(state) if state else None)
     return ok(present.versions(control, app, look.versions(control.ports, app, wanted, limit, cursor)))
@@ -122,7 +120,6 @@ def _resolved(app: str, reference: str) -> Version:
 @router.get("/v1/apps/<app>/versions/<ref>", tags=["versions"], operation_id="getVersion", responses=READS)
 def get_version(app: AppName, ref: VersionRef) -> Response[answered.Version]:
     """Read a version."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     return ok(present.version(control, look.version(control.ports, app, ref)))
 
@@ -130,7 +127,6 @@ def get_version(app: AppName, ref: VersionRef) -> Response[answered.Version]:
 @router.get("/v1/apps/<app>/versions/<ref>/manifest", tags=["versions"], operation_id="getManifest", responses=READS)
 def get_manifest(app: AppName, ref: VersionRef) -> Response[answered.Manifest]:
     """Read what is in a version."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     version = _resolved(app, ref)
     files = [
@@ -154,7 +150,7 @@ def revoke_version(
     app: AppName, ref: VersionRef, body: Annotated[taken.ReasonTaken, Body()]
 ) -> Response[answered.Version]:
     """Withdraw a version: its address answers 410, nothing can be pointed at it, its record stays."""
-    token = access.require(router, Call.REVOKE, app)
+    token = access.caller(router)
     control = access.control(router)
     receipt = access.receipt(router, token)
     revoked = revoke.revoke(control.ports, app, ref, token.principal, body.reason, receipt)
@@ -168,7 +164,6 @@ def get_diff(
     to: Annotated[str, Query(min_length=1, max_length=300)],
 ) -> Response[answered.Diff]:
     """Tell which commits and files differ between two references."""
-    access.require(router, Call.LOOK, app)
     control = access.control(router)
     reading.find_app(control.ports, app)
     between = diff.between(control.ports, app, from_, to)
