@@ -84,6 +84,8 @@ def _ministack_environment(ports: list[int], directory: Path) -> dict[str, str]:
         "MINISTACK_HOST": LOCALHOST,
         "GATEWAY_PORT": str(ports[0]),
         "IOT_MTLS_ENABLED": "0",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "TMPDIR": str(directory),
     }
 

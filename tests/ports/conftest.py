@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pullprod_control_plane.ports import Edge, Ledger, Names, Store, Upload
-from tests.ports.aws import dynamodb, kvs, lambda_functions
+from tests.ports.aws import dynamodb, kvs, lambda_functions, s3
 from tests.ports.aws import names as aws_names
 from tests.ports.local import plugs, process_functions
 from tests.ports.running import Answering, Running
@@ -20,6 +20,8 @@ LEDGERS = [
 ]
 STORES = [
     plugs.directory_store,
+    s3.seaweedfs_store,
+    s3.ministack_store,
 ]
 EDGES = [
     plugs.sqlite_edge,
@@ -62,7 +64,9 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture(params=STORES, ids=_name)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with request.param(tmp_path) as plugged:
+    service = s3.SERVICES.get(request.param)
+    url = (request.getfixturevalue(service),) if service else ()
+    with request.param(tmp_path, *url) as plugged:
         yield plugged
 
 
@@ -97,7 +101,8 @@ def answering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Answer
 @pytest.fixture
 def send() -> Callable[[Upload, bytes], int]:
     def put(upload: Upload, body: bytes) -> int:
-        return requests.put(upload.url, data=body, headers=dict(upload.headers), timeout=30).status_code
+        headers = {**upload.headers, "Content-Length": str(len(body))}
+        return requests.put(upload.url, data=body, headers=headers, timeout=30).status_code
 
     return put
 
