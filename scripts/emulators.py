@@ -80,6 +80,9 @@ def _seaweedfs_command(ports: list[int], directory: Path) -> list[str]:
 
 def _ministack_environment(ports: list[int], directory: Path) -> dict[str, str]:
     return {
+        # For the functions that it runs. SDKs put the account's number in front of this service's host, and of all
+        # names that begin so, 000000000000.0.0.0 is this machine.
+        "AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE": f"http://0.0.0:{ports[0]}",
         "BIND_HOST": LOCALHOST,
         "MINISTACK_HOST": LOCALHOST,
         "GATEWAY_PORT": str(ports[0]),

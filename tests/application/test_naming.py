@@ -124,6 +124,21 @@ def _text(record: Record) -> str:
     return json.dumps(record, sort_keys=True)
 
 
+def test_the_distributions_own_host_can_be_a_pointers_without_any_change_to_the_distribution(scene: Scene) -> None:
+    ours = scene.strict.cloudfront.dists[OURS]
+    ours.certificate = None
+    scene.world.configure(hosts={"production": (ours.domain,)})
+    scene.settle()
+    kept = naming._kept(scene.world.ports, ours.domain)
+    assert kept
+    assert (kept.record.dns, kept.record.advice, kept.record.problem) == (Dns.UNMANAGED, None, None)
+    assert (ours.aliases, ours.etag) == ([], 1)
+    scene.world.configure()
+    scene.settle()
+    assert naming._kept(scene.world.ports, ours.domain) is None
+    assert (ours.aliases, ours.etag) == ([], 1)
+
+
 @pytest.mark.parametrize("former", FORMER)
 def test_a_name_comes_from_wherever_it_led_and_goes_back_there(scene: Scene, former: str) -> None:
     lay(scene, former)

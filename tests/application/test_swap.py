@@ -13,8 +13,10 @@ from pullprod_control_plane.domain.errors import (
     VersionNotReady,
 )
 from pullprod_control_plane.domain.guards import Outcome
+from pullprod_control_plane.domain.names import Addresses
 from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.swaps import SwapKind
+from pullprod_control_plane.domain.versions import State
 from tests.support.domain import sha
 from tests.support.tapped import Killed, once, tap
 from tests.support.world import APP, BOB, World, page, receipt
@@ -206,6 +208,15 @@ def test_a_version_whose_health_paths_answer_badly_is_refused(world: World) -> N
     with pytest.raises(GuardRefused, match=r"/api/health of .* answers 404"):
         world.point("production", ill.id)
     assert world.point("production", ill.id, force=("health",)).swap.forced == ("health",)
+
+
+def test_without_previews_a_version_is_ready_unasked_and_one_with_health_paths_has_to_be_forced(world: World) -> None:
+    nowhere = replace(world, addresses=Addresses("https", None))
+    version = nowhere.publish(page("a"), "a", health=("/",))
+    assert version.state is State.READY
+    with pytest.raises(GuardRefused, match="without a preview domain"):
+        nowhere.point("production", version.id)
+    assert nowhere.point("production", version.id, force=("health",)).swap.forced == ("health",)
 
 
 def test_an_upload_that_is_not_finished_cannot_be_shown_whatever_is_forced(world: World) -> None:

@@ -127,7 +127,8 @@ def test_the_longest_names_fit_into_a_label_of_dns() -> None:
     [
         (Addresses("http", "localhost", 8080), "next--shop.localhost:8080", "http://next--shop.localhost:8080"),
         (Addresses("https", "p.example"), "next--shop.p.example", "https://next--shop.p.example"),
+        (Addresses("https", None), None, None),
     ],
 )
-def test_an_address_is_made_of_name_app_and_domain(addresses: Addresses, host: str, url: str) -> None:
+def test_an_address_is_made_of_name_app_and_domain(addresses: Addresses, host: str | None, url: str | None) -> None:
     assert (addresses.host("next", "shop"), addresses.url("next", "shop")) == (host, url)

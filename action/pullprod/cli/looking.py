@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..errors import NotFoundError
 from .common import Context, connected
 from .output import clean, note, print_json, result, table
 
@@ -187,6 +188,8 @@ def open_command(context: Context, reference: str) -> None:
     if context.as_json:
         print_json(found)
         return
+    if not found["url"]:
+        raise NotFoundError(f"{clean(reference)} has no address, since this control plane has no preview domain.")
     result(found["url"])
     if sys.stdout.isatty() and not os.environ.get("CI") and not webbrowser.open(found["url"]):
         note("No browser could be started.")

@@ -104,7 +104,8 @@ def _finish(context: Context, pointer: str, answer: dict[str, Any], timeout: int
     )
     if shown["hold"]:
         note(f"It is held now ({clean(shown['hold']['reason'])}). Release it with: pullprod unhold {pointer}")
-    note(shown["url"])
+    if shown["url"]:
+        note(shown["url"])
 
 
 @click.command("hold")

@@ -42,7 +42,7 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
     for kept in done.stayed:
         warn(f"{clean(kept['pointer'])} does not follow ({kept['guard']}): {clean(kept['detail'])}")
     note(f"To show it to users: pullprod point production {version['id']} --reason …")
-    result(version["url"])
+    result(version["url"] or version["id"])
 
 
 def _contents(version: dict[str, Any]) -> str:

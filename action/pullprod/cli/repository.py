@@ -93,7 +93,7 @@ def bisect_command(context: Context, pointer: str | None, good: str | None, bad:
     if context.as_json:
         print_json(between[high])
         return
-    result(f"{between[high]['id']} is the first bad version: {between[high]['url']}")
+    result(f"{between[high]['id']} is the first bad version: {between[high]['url'] or 'it has no address'}")
 
 
 def _between(context: Context, good: dict[str, Any], bad: dict[str, Any]) -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ def _between(context: Context, good: dict[str, Any], bad: dict[str, Any]) -> lis
 
 def _try(command: str, version: dict[str, Any]) -> bool:
     note(f"trying {version['id']}")
-    environ = {**os.environ, "PULLPROD_VERSION_URL": version["url"], "PULLPROD_VERSION": version["id"]}
+    environ = {**os.environ, "PULLPROD_VERSION_URL": version["url"] or "", "PULLPROD_VERSION": version["id"]}
     environ.pop("PULLPROD_TOKEN", None)
     # Standard output is for the result, so what the command prints goes to standard error.
     done = subprocess.run(command, shell=True, env=environ, stdout=sys.stderr, check=False)  # noqa: S602 - the user's own command.

@@ -76,7 +76,7 @@ def _swapped(step: Step, answer: Json) -> Outcome:
     ]
     return Outcome(
         of_pointer(pointer, changed=swap["from"] != swap["to"]),
-        f"{pointer['name']} shows {pointer['version']}: {pointer['url']}",
+        f"{pointer['name']} shows {pointer['version']}: {pointer['url'] or 'it has no address'}",
         f"### {markdown.text(step.app)}\n\n{markdown.table(rows)}",
         sha=_commit(step, swap["to"]),
         result={"pointer": pointer, "swap": swap},
@@ -135,7 +135,7 @@ def status(step: Step) -> Outcome:
         ("Held", markdown.text(found["hold"]["reason"]) if found["hold"] else "no"),
         ("Address", markdown.link(found["url"])),
     ]
-    line = f"{found['name']} shows {shown}: {found['url']}"
+    line = f"{found['name']} shows {shown}: {found['url'] or 'it has no address'}"
     summary = f"### {markdown.text(step.app)}\n\n{markdown.table(rows)}"
     sha = _commit(step, found["version"]) if found["version"] else None
     return Outcome(of_pointer(found, changed=False), line, summary, sha=sha, result={"pointer": found})

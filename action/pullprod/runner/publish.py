@@ -82,7 +82,7 @@ def publish(step: Step) -> Outcome:
     pointer = followed or done.pointer
     return Outcome(
         _outputs(done, pointer),
-        f"{done.version['id']} is ready: {done.version['url']}",
+        f"{done.version['id']} is ready: {done.version['url'] or 'it has no address'}",
         _summary(step, done, pointer),
         sha=done.version["commit"],
         result={

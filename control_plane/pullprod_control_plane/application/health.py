@@ -18,6 +18,8 @@ def complaint(ports: Ports, addresses: Addresses, version: Version) -> str | Non
         return None
     host = addresses.host(version.id, version.app)
     for path in version.health:
+        if host is None:
+            return f"{path} of {version.id} cannot be asked: without a preview domain a version has no address."
         answer = ports.probe.get(host, path)
         if answer.status not in _WELL:
             return f"{path} of {version.id} answers {answer.status or 'nothing'}, where 200 to 399 is healthy."
@@ -25,5 +27,6 @@ def complaint(ports: Ports, addresses: Addresses, version: Version) -> str | Non
 
 
 def serves(ports: Ports, addresses: Addresses, version: Version) -> bool:
-    """Tell whether the version's own address is answered by this very version."""
-    return ports.probe.get(addresses.host(version.id, version.app), "/.well-known/pullprod").version == version.id
+    """Tell whether the version's own address is answered by this very version; yes where versions have no addresses."""
+    host = addresses.host(version.id, version.app)
+    return host is None or ports.probe.get(host, "/.well-known/pullprod").version == version.id

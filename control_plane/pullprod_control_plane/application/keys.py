@@ -72,8 +72,8 @@ def tag(app: str, name: str) -> str:
 
 
 def history(app: str, pointer: str) -> str:
-    """Return the partition of a pointer's swaps."""
-    return f"app#{app}#history#{pointer}"
+    """Return the partition of a pointer's swaps; on AWS no role may change an item of `history#…` (template.yaml)."""
+    return f"history#{app}#{pointer}"
 
 
 def of_swap(app: str, pointer: str, generation: int) -> Key:

@@ -96,17 +96,23 @@ def label(name: str, app: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """How previews are reached: scheme, domain under which they live, and port (None for the scheme's own)."""
+    """How previews are reached: scheme, domain under which they live, and port (None for the scheme's own).
+
+    Without a domain there are no previews: `host` and `url` return None.
+    """
 
     scheme: str
-    domain: str
+    domain: str | None
     port: int | None = None
 
-    def host(self, name: str, app: str) -> str:
+    def host(self, name: str, app: str) -> str | None:
         """Return the host, with the port if there is one, of a version's or pointer's preview."""
+        if self.domain is None:
+            return None
         port = f":{self.port}" if self.port else ""
         return f"{label(name, app)}.{self.domain}{port}"
 
-    def url(self, name: str, app: str) -> str:
+    def url(self, name: str, app: str) -> str | None:
         """Return the address of a version's or pointer's preview, without a trailing slash."""
-        return f"{self.scheme}://{self.host(name, app)}"
+        host = self.host(name, app)
+        return f"{self.scheme}://{host}" if host else None

@@ -40,6 +40,11 @@ class Distribution:
     aliases: frozenset[str]
     certificate: str | None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Return what it answers for without further ado: the names that it lists, and its own domain."""
+        return self.aliases | {self.domain}
+
 
 class CloudFrontDomains:
     """The names of one distribution."""
@@ -59,7 +64,7 @@ class CloudFrontDomains:
         for host in hosts:
             with _told(host):
                 ours = self.distribution()
-                if host not in ours.aliases:
+                if host not in ours.names:
                     self._require_certificate(ours, host)
                     _require_movable(self.holder(ours, host), host)
 
@@ -68,7 +73,7 @@ class CloudFrontDomains:
 
         Also None if the certificate does not cover the name: then CloudFront does not tell.
         """
-        if host in ours.aliases:
+        if host in ours.names:
             return HERE
         with _told(host):
             if self._uncovered(ours, host):

@@ -24,3 +24,10 @@ class LambdaWorker:
             self._client.invoke(FunctionName=self._function, InvocationType="Event")
         except Exception:  # noqa: BLE001 - whatever it is, the caller's own work is done and must not look lost.
             _log.warning("%s could not be woken; it begins by itself within a minute", self._function, exc_info=True)
+
+
+class Awake:
+    """Worker of the reconciler itself."""
+
+    def wake(self) -> None:
+        """Do nothing: whatever there is to do, its own rounds find."""

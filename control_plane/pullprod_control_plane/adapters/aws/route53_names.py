@@ -80,7 +80,8 @@ class Route53Names:
     def _lead(self, ours: Distribution, host: str) -> Lead:
         holder = self._domains.holder(ours, host)
         if not self._is_managed(host):
-            return Lead(holder, ours.deployed, advice=f"{host} CNAME {ours.domain} (at a zone's top: ALIAS or ANAME)")
+            advice = f"{host} CNAME {ours.domain} (at a zone's top: ALIAS or ANAME)" if host != ours.domain else None
+            return Lead(holder, ours.deployed, advice=advice)
         found, wanted = self._records(host), _wanted(host, ours)
         same = sorted(map(_canonical, found)) == sorted(map(_canonical, wanted))
         return Lead(holder, ours.deployed, found, found if same else wanted)

@@ -80,7 +80,7 @@ class Version(Answered):
     functions: list[str]
     dirty: bool
     tags: list[str]
-    url: str
+    url: str | None
     pointers: list[str]
     revoked: str | None
 
@@ -162,7 +162,7 @@ class Pointer(Answered):
     previous: str | None
     follows: str | None
     hosts: list[str]
-    url: str
+    url: str | None
     hold: Hold | None
     last_hold: EndedHold | None
     moved_at: str | None

@@ -113,13 +113,19 @@ def pointer(control: ControlPlane, record: Pointer) -> answered.Pointer:
         previous=record.previous,
         follows=record.follows,
         hosts=list(record.hosts),
-        url=control.addresses.url(record.name, record.app),
+        url=_url(control, record),
         hold=_hold(standing.reason, standing.owner, standing.since, standing.until) if standing else None,
         last_hold=answered.EndedHold(**asdict(record.last_hold)) if record.last_hold else None,
         moved_at=record.moved_at,
         moved_by=record.moved_by,
         reason=record.reason,
     )
+
+
+def _url(control: ControlPlane, record: Pointer) -> str | None:
+    """Return where a pointer is looked at: its preview, else the first of its hosts."""
+    preview = control.addresses.url(record.name, record.app)
+    return preview or (f"{control.addresses.scheme}://{record.hosts[0]}" if record.hosts else None)
 
 
 def _hold(reason: str, owner: str, since: str, until: str | None) -> answered.Hold:
@@ -220,7 +226,8 @@ def plan(control: ControlPlane, record: Plan) -> answered.Plan:
     """Return what a swap would do."""
     proposal = record.proposal
     shown = pointer(control, proposal.pointer)
-    hosts = [control.addresses.host(shown.name, proposal.app.name), *shown.hosts]
+    preview = control.addresses.host(shown.name, proposal.app.name)
+    hosts = [*([preview] if preview else []), *shown.hosts]
     return answered.Plan(
         pointer=shown,
         version=version(control, proposal.version),
