@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,6 +31,7 @@ class Answer:
     status: int
     content_type: str
     document: Any
+    headers: dict[str, str] = field(compare=False)
 
 
 @dataclass
@@ -51,11 +52,11 @@ class Both:
     def sent(self, request: dict[str, Any]) -> Answer:
         answer = HttpApi(self.control)(request, None)
         headers = {name.lower(): value for name, value in answer["headers"].items()}
-        return Answer(answer["statusCode"], headers["content-type"], json.loads(answer["body"]))
+        return Answer(answer["statusCode"], headers["content-type"], json.loads(answer["body"]), headers)
 
     def _served(self, method: str, address: str, headers: dict[str, str], body: bytes) -> Answer:
         path, _, query = address.partition("?")
-        scope = {"type": "http", "method": method, "path": unquote(path), "raw_path": path.encode()}
+        scope = {"type": "http", "scheme": "http", "method": method, "path": unquote(path), "raw_path": path.encode()}
         scope |= {"query_string": query.encode(), "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
         messages: list[MutableMapping[str, Any]] = []
 
@@ -67,8 +68,8 @@ class Both:
 
         server = ApiServer(app.create(HttpResolverLocal(enable_validation=True), self.control))
         asyncio.run(server(scope, receive, send))
-        found = {name.lower(): value for name, value in messages[0]["headers"]}
-        return Answer(messages[0]["status"], found[b"content-type"].decode(), json.loads(messages[1]["body"]))
+        found = {name.decode().lower(): value.decode() for name, value in messages[0]["headers"]}
+        return Answer(messages[0]["status"], found["content-type"], json.loads(messages[1]["body"]), found)
 
 
 def event(method: str, address: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
@@ -148,6 +149,7 @@ def test_names_of_headers_are_of_any_case(both: Both) -> None:
         ("PUT", "/v1/apps/shop", b'{"unknown": 1}', 422, "invalid-request"),
         ("PUT", "/v1/apps/shop", b"[" * 100_000, 422, "invalid-request"),
         ("PUT", "/v1/apps/shop", b" " * (6 * 1024 * 1024 + 1), 413, "payload-too-large"),
+        ("GET", "/v1/apps?cursor=" + "a" * 10_240, b"", 431, "headers-too-large"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -158,6 +160,46 @@ def test_a_refusal_is_a_problem_document(
 
     assert answer.content_type == "application/problem+json"
     check(answer.document, status, code)
+
+
+@pytest.mark.parametrize("headers", [{"x_long": "a" * 10_240}, {f"x_{number}": "" for number in range(101)}])
+def test_headers_are_bounded_in_number_and_size(both: Both, headers: dict[str, str]) -> None:
+    check(both.call("GET", "/v1/apps", **headers).document, 431, "headers-too-large")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "application/xml"])
+def test_a_body_that_is_not_said_to_be_json_is_refused(both: Both, kind: str) -> None:
+    check(both.call("PUT", "/v1/apps/shop", b"{}", content_type=kind).document, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize(
+    ("method", "address"), [("GET", "/v1/health"), ("GET", "/v1/apps"), ("GET", "/v1/nothing"), ("OPTIONS", "/v1/apps")]
+)
+def test_every_answer_says_that_nothing_of_it_is_to_be_kept_framed_or_run(
+    both: Both, method: str, address: str
+) -> None:
+    local = both.call(method, address, origin="https://evil.example.com").headers
+    aws = both.sent(event(method, address, {}, b"")).headers
+    for headers in (local, aws):
+        assert headers["cache-control"] == "no-store"
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+        assert not [name for name in headers if name.startswith("access-control-")]
+    assert aws["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in local
+
+
+def test_one_address_that_shows_no_good_token_is_told_to_wait_and_who_has_one_is_not(both: Both) -> None:
+    api = HttpApi(both.control)
+    good, guess = ({"authorization": f"Bearer {token}"} for token in (both.token, "pp_" + "A" * 43))
+    assert api(event("GET", "/v1/apps", good, b""), None)["statusCode"] == 200
+    statuses = [api(event("GET", "/v1/apps", guess, b""), None)["statusCode"] for _ in range(400)]
+    refused = api(event("GET", "/v1/apps", guess, b""), None)
+
+    assert (statuses[0], statuses[-1]) == (401, 429)
+    check(json.loads(refused["body"]), 429, "rate-limited")
+    assert int(refused["headers"]["retry-after"]) >= 1
+    assert api(event("GET", "/v1/apps", good, b""), None)["statusCode"] == 200
 
 
 def test_who_shows_no_token_is_refused(both: Both) -> None:

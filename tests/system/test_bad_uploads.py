@@ -106,7 +106,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: Server, awaited: Json,
 def test_an_altered_address_is_refused(api: Api, awaited: Json, body: bytes, changed: dict[str, str]) -> None:
     answer = api.upload(altered(awaited, **changed), body)
     if changed.get("sha256") == "../../ledger.sqlite3":  # The client resolves the dots: it is a call of the API, then.
-        refused(answer, 422, "invalid-request")
+        refused(answer, 415, "unsupported-media-type")
         return
     refused(answer, 403, "upload-refused")
 

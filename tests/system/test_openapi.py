@@ -71,6 +71,35 @@ def test_the_server_serves_the_committed_description(api: Api) -> None:
     assert api.ok("GET", "/v1/openapi.json") == COMMITTED
 
 
+def _unbounded(where: str, schema: Json) -> Iterator[str]:
+    """Yield what of a taken value may be of any size."""
+    if "$ref" in schema:
+        schema = COMMITTED["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for part in schema.get("anyOf", ()):
+        yield from _unbounded(where, part)
+    bounds = {"string": {"maxLength", "pattern", "enum", "const"}, "array": {"maxItems"}, "integer": {"maximum"}}
+    kind = schema.get("type")
+    if kind in bounds and not schema.keys() & bounds[kind]:
+        yield where
+    for name, part in schema.get("properties", {}).items():
+        yield from _unbounded(f"{where}.{name}", part)
+    if kind == "array":
+        yield from _unbounded(f"{where}[]", schema["items"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        if "maxProperties" not in schema:
+            yield where
+        yield from _unbounded(f"{where}{{}}", schema["additionalProperties"])
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_everything_that_a_call_takes_is_bounded(method: str, path: str) -> None:
+    operation = COMMITTED["paths"][path][method]
+    taken = {parameter["name"]: parameter["schema"] for parameter in operation.get("parameters", ())}
+    if "requestBody" in operation:
+        taken["body"] = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert not [found for name, schema in taken.items() for found in _unbounded(name, schema)]
+
+
 def test_the_description_says_which_standard_it_follows() -> None:
     assert COMMITTED["openapi"].startswith("3.1.")
     assert len(OPERATIONS) >= 25

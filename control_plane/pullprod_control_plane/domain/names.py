@@ -14,11 +14,11 @@ PRODUCTION = "production"
 MAX_APP = 30
 MAX_POINTER = 31
 MAX_FUNCTION = 20
+MAX_HOST = 253
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _VERSION_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_MAX_HOST = 253
 
 
 def is_version_id(text: str) -> bool:
@@ -66,7 +66,7 @@ def check_function(name: str) -> str:
 def check_host(host: str) -> str:
     """Return `host` if it can be a custom host of a pointer, else raise InvalidRequest."""
     labels = host.split(".")
-    fits = len(host) <= _MAX_HOST and len(labels) > 1 and all(_HOST_LABEL.fullmatch(label) for label in labels)
+    fits = len(host) <= MAX_HOST and len(labels) > 1 and all(_HOST_LABEL.fullmatch(label) for label in labels)
     if not fits or ("--" in labels[0] and not labels[0].startswith("xn--")):
         raise InvalidRequest(
             f"{host[:80]!r} cannot be a host: use a lower-case DNS name of two labels or more, without a port, "

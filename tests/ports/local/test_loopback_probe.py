@@ -37,6 +37,12 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
         assert LoopbackProbe(lambda: port).get("h", "/moved") == Answer(302, "h /moved?")
 
 
+@pytest.mark.parametrize("path", ["//evil.example.com/", "/\\evil.example.com", "/@evil.example.com", "/:80@evil"])
+def test_a_path_cannot_name_another_address(path: str) -> None:
+    with plugs.serving(_echo) as port:
+        assert LoopbackProbe(port).get("h", path) == Answer(200, f"h {path.replace(chr(92), '%5C')}?")
+
+
 def test_where_nobody_listens_nothing_comes_back() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -3,32 +3,59 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from . import problems
 
-MAX_BODY = 6 * 1024 * 1024  # What a Lambda takes; a client that works with one server works with the other.
+# What a Lambda and an HTTP API take; a client that works with one server works with the other.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+MAX_BODY = 6 * 1024 * 1024
+MAX_HEAD = 10_240
+MAX_HEADERS = 100
 JSON_TYPE = "application/json"
 # curl labels what `-d` sends as a form. A body that is JSON is taken for what it is.
 _TAKEN_FOR_JSON = frozenset({"", JSON_TYPE, "application/x-www-form-urlencoded"})
 
 
 class Refused(Exception):
-    """A call that never reaches the resolver: its problem document, as text, and the HTTP status."""
+    """A call that never reaches the resolver: its problem document, as text, the HTTP status, and further headers."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = problems.STATUS[code]
-        self.body = json.dumps(problems.document(code, "The request is not valid", detail, {}))
+        self.body = json.dumps(problems.document(code, title, detail, {}))
+        self.headers = {"content-type": problems.CONTENT_TYPE, **(headers or {})}
 
 
 def too_large() -> Refused:
     """Return the refusal of a body that has more bytes than are taken."""
-    return Refused("payload-too-large", f"A call's body has at most {MAX_BODY:,} bytes.")
+    return Refused("payload-too-large", "The request is too large", f"A call's body has at most {MAX_BODY:,} bytes.")
 
 
 def no_text() -> Refused:
     """Return the refusal of bytes where text was expected."""
-    return Refused("invalid-request", "Address, headers and body are text in UTF-8.")
+    return _invalid("Address, headers and body are text in UTF-8.")
+
+
+def too_many(seconds: int) -> Refused:
+    """Return the refusal of a call that came too soon after others; the next is taken in so many seconds."""
+    detail = f"Too many calls came at once. Call again in {seconds} s."
+    return Refused("rate-limited", "Too many calls", detail, {"retry-after": str(seconds)})
+
+
+def _invalid(detail: str) -> Refused:
+    return Refused("invalid-request", "The request is not valid", detail)
+
+
+def head(address: str, headers: Sequence[tuple[str, str]]) -> None:
+    """Raise Refused for more, or longer, headers than are taken; `address` is path and query as they were sent."""
+    size = len(address) + sum(len(name) + len(value) for name, value in headers)
+    if len(headers) > MAX_HEADERS or size > MAX_HEAD:
+        raise Refused(
+            "headers-too-large",
+            "Address and headers are too large",
+            f"Address and headers have at most {MAX_HEAD:,} bytes, in at most {MAX_HEADERS} headers.",
+        )
 
 
 def text(body: bytes, content_type: str) -> str:
@@ -44,7 +71,8 @@ def text(body: bytes, content_type: str) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if body and kind not in _TAKEN_FOR_JSON:
         raise Refused(
-            "invalid-request",
+            "unsupported-media-type",
+            "The body is not JSON",
             f"A body is JSON, not {kind[:80]!a}: send it with `Content-Type: {JSON_TYPE}`, or with none.",
         )
     try:
@@ -52,7 +80,7 @@ def text(body: bytes, content_type: str) -> str:
     except UnicodeDecodeError:
         raise no_text() from None
     if not _bearable(decoded):
-        raise Refused("invalid-request", "The body nests too deeply, or has a number of thousands of digits.")
+        raise _invalid("The body nests too deeply, or has a number of thousands of digits.")
     return decoded
 
 

@@ -23,6 +23,9 @@ CONTENT_TYPE = "application/problem+json"
 STATUS: Mapping[str, int] = {
     "invalid-request": 422,
     "payload-too-large": 413,
+    "headers-too-large": 431,
+    "unsupported-media-type": 415,
+    "rate-limited": 429,
     "unauthenticated": 401,
     "forbidden": 403,
     "not-found": 404,

@@ -20,12 +20,14 @@ from ...domain.functions import (
     RUNTIMES,
     TIMEOUT_S,
 )
-from ...domain.names import MAX_FUNCTION
+from ...domain.names import MAX_FUNCTION, MAX_HOST
 from ...domain.trust import DEFAULT_EVENTS, DEFAULT_REFS, MAX_PATTERNS, MAX_RULES
 
 # References come percent-encoded in paths, since branch names have slashes.
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=800), AfterValidator(unquote)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+Host = Annotated[str, StringConstraints(min_length=1, max_length=MAX_HOST)]
+Guard = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Text = Annotated[str, StringConstraints(max_length=1_000)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"\S")]
@@ -89,7 +91,7 @@ class ManifestTaken(Taken):
     dirty: bool = False
     site: SiteTaken = SiteTaken()
     health: HealthTaken = HealthTaken()
-    files: list[FileTaken]
+    files: Annotated[list[FileTaken], Field(json_schema_extra={"maxItems": manifests.MAX_FILES})]
     functions: Annotated[list[FunctionTaken], Field(max_length=MAX_FUNCTIONS)] = []
 
 
@@ -104,7 +106,7 @@ class RetentionTaken(Taken):
 class GuardsTaken(Taken):
     """Guards by pointer."""
 
-    lineage: dict[str, Literal["refuse", "off"]] = {"production": "refuse"}
+    lineage: Annotated[dict[Name, Literal["refuse", "off"]], Field(max_length=100)] = {"production": "refuse"}
 
 
 class RuleTaken(Taken):
@@ -127,8 +129,8 @@ class RuleTaken(Taken):
 class AppTaken(Taken):
     """An app's configuration; `{}` takes every default. `hosts` are by pointer, `follow` maps pointers to branches."""
 
-    hosts: dict[str, Annotated[list[str], Field(max_length=25)]] = {}
-    follow: dict[str, Ref] = {}
+    hosts: Annotated[dict[Name, Annotated[list[Host], Field(max_length=25)]], Field(max_length=100)] = {}
+    follow: Annotated[dict[Name, Ref], Field(max_length=100)] = {}
     main: Ref = "main"
     guards: GuardsTaken = GuardsTaken()
     retention: RetentionTaken = RetentionTaken()
@@ -157,7 +159,7 @@ class SwapTaken(Taken):
 
     version: Ref
     reason: Reason
-    force: Annotated[list[str], Field(max_length=10)] = []
+    force: Annotated[list[Guard], Field(max_length=10)] = []
 
 
 class RollbackTaken(Taken):
@@ -165,7 +167,7 @@ class RollbackTaken(Taken):
 
     reason: Reason
     to: Ref | None = None
-    force: Annotated[list[str], Field(max_length=10)] = []
+    force: Annotated[list[Guard], Field(max_length=10)] = []
 
 
 class HoldTaken(Taken):

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, quote
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from ..api import app, intake, problems
+from ..api import app, intake, limits, problems, safety
+from ..api.limits import Caller, Limits
 
 if TYPE_CHECKING:
     from ...bootstrap import ControlPlane
@@ -28,21 +29,40 @@ _REFERENCE = re.compile(r"(/v1/apps/[^/]+/versions/)(.+?)(/(?:manifest|uploads|f
 
 
 class HttpApi:
-    """A Lambda handler that serves a control plane's API."""
+    """A Lambda handler that serves a control plane's API.
+
+    The stage's throttle bounds all calls together; how often one caller may call is counted by each instance for
+    itself, in memory.
+    """
 
     def __init__(self, control: ControlPlane) -> None:
         self._resolver = app.create(_Resolver(enable_validation=True), control)
+        self._limits = Limits()
 
     def __call__(self, event: Event, context: object) -> dict[str, Any]:
         """Return the answer to one request; whatever happens, it is a document of this API."""
         try:
-            return self._resolver.resolve(_cleaned(event), context)  # type: ignore[arg-type] # It is handed on.
+            answer = self._answer(event, context)
         except intake.Refused as refused:
-            return _problem(refused.status, refused.body)
+            answer = _problem(refused.status, refused.body, refused.headers)
         except Exception:  # noqa: BLE001 - API Gateway would answer with a document of its own.
             _log.exception("a call failed before it was understood")
             fault = problems.response("internal", "Something is wrong here", "This is our fault, not yours.", {})
-            return _problem(fault.status_code, str(fault.body))
+            answer = _problem(fault.status_code, str(fault.body), {"content-type": problems.CONTENT_TYPE})
+        return {**answer, "headers": {**answer["headers"], **safety.headers("https")}}
+
+    def _answer(self, event: Event, context: object) -> dict[str, Any]:
+        headers = {name.lower(): value for name, value in event["headers"].items()}
+        intake.head(event["rawPath"] + event["rawQueryString"], list(headers.items()))
+        caller = _caller(event, headers)
+        self._limits.admit(caller)
+        answer = self._resolver.resolve(_cleaned(event, headers), context)  # type: ignore[arg-type] # It is handed on.
+        self._limits.learn(caller, event["rawPath"], answer["statusCode"])
+        return answer
+
+
+def _caller(event: Event, headers: Mapping[str, str]) -> Caller:
+    return limits.caller(event["requestContext"]["http"].get("sourceIp", ""), headers.get("authorization", ""))
 
 
 class _ProxyEvent(APIGatewayProxyEventV2):
@@ -58,11 +78,10 @@ class _Resolver(APIGatewayHttpResolver):
         return _ProxyEvent(event)
 
 
-def _cleaned(event: Event) -> dict[str, Any]:
-    headers = {name.lower(): value for name, value in event["headers"].items()}
+def _cleaned(event: Event, headers: Mapping[str, str]) -> dict[str, Any]:
     body = intake.text(_body(event), headers.get("content-type", ""))
-    headers["content-type"] = intake.JSON_TYPE
-    return {**event, "headers": headers, "body": body, "isBase64Encoded": False, "rawPath": _encoded(event["rawPath"])}
+    sent = {**headers, "content-type": intake.JSON_TYPE}
+    return {**event, "headers": sent, "body": body, "isBase64Encoded": False, "rawPath": _encoded(event["rawPath"])}
 
 
 def _body(event: Event) -> bytes:
@@ -87,6 +106,5 @@ def _encoded(path: str) -> str:
     return before + quote(reference, safe="%:") + after
 
 
-def _problem(status: int, body: str) -> dict[str, Any]:
-    headers = {"content-type": problems.CONTENT_TYPE}
-    return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": False}
+def _problem(status: int, body: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    return {"statusCode": status, "headers": dict(headers), "body": body, "isBase64Encoded": False}

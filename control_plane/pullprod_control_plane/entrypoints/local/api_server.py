@@ -1,4 +1,4 @@
-"""The API behind an ASGI server: bounded bodies, one worker thread a call."""
+"""The API behind an ASGI server: bounded requests, bounded rates, one worker thread a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import HttpResolverLocal
 
-from ..api import intake, problems
+from ..api import intake, limits, safety
+from ..api.limits import Caller, Limits
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,18 +26,26 @@ class ApiServer:
     def __init__(self, resolver: HttpResolverLocal) -> None:
         self._resolver = resolver
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="api")
+        self._limits = Limits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            body = await _read(receive)
-            cleaned = _cleaned(scope)
-            loop = asyncio.get_running_loop()
-            messages = await loop.run_in_executor(self._threads, self._call, cleaned, body, _content_type(scope))
+            messages = await self._answer(scope, receive)
         except intake.Refused as refused:
             messages = _refusal(refused)
         for message in messages:
-            await send(message)
+            await send(_safe(message, scope))
+
+    async def _answer(self, scope: Scope, receive: Receive) -> list[MutableMapping[str, Any]]:
+        cleaned = _cleaned(scope)
+        caller = _caller(scope)
+        self._limits.admit(caller)
+        body = await _read(receive)
+        loop = asyncio.get_running_loop()
+        messages = await loop.run_in_executor(self._threads, self._call, cleaned, body, _header(scope, _CONTENT_TYPE))
+        self._limits.learn(caller, scope["path"], messages[0]["status"])
+        return messages
 
     def _call(self, scope: Scope, body: bytes, content_type: str) -> list[MutableMapping[str, Any]]:
         intake.text(body, content_type)
@@ -68,21 +77,34 @@ async def _read(receive: Receive) -> bytes:
 def _cleaned(scope: Scope) -> Scope:
     """Return the scope with its path still encoded, so that `%2F` in a reference stays one."""
     try:
-        scope["query_string"].decode("ascii")
+        query = scope["query_string"].decode("ascii")
         headers = [(name, value.decode().encode()) for name, value in scope["headers"] if name != _CONTENT_TYPE]
         path = scope["raw_path"].decode("ascii")
     except UnicodeDecodeError:
         raise intake.no_text() from None
+    intake.head(path + query, [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
     return {**scope, "path": path, "headers": [*headers, (_CONTENT_TYPE, intake.JSON_TYPE.encode())]}
 
 
-def _content_type(scope: Scope) -> str:
-    return b", ".join(value for name, value in scope["headers"] if name == _CONTENT_TYPE).decode("latin-1")
+def _caller(scope: Scope) -> Caller:
+    client = scope.get("client")
+    return limits.caller(client[0] if client else "", _header(scope, b"authorization"))
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return b", ".join(value for name, value in scope["headers"] if name == wanted).decode("latin-1")
 
 
 def _refusal(refused: intake.Refused) -> list[MutableMapping[str, Any]]:
-    headers = [(_CONTENT_TYPE, problems.CONTENT_TYPE.encode()), (b"connection", b"close")]
+    headers = [(name.encode(), value.encode()) for name, value in {**refused.headers, "connection": "close"}.items()]
     return [
         {"type": "http.response.start", "status": refused.status, "headers": headers},
         {"type": "http.response.body", "body": refused.body.encode()},
     ]
+
+
+def _safe(message: MutableMapping[str, Any], scope: Scope) -> MutableMapping[str, Any]:
+    if message["type"] != "http.response.start":
+        return message
+    added = [(name.encode(), value.encode()) for name, value in safety.headers(scope["scheme"]).items()]
+    return {**message, "headers": [*message["headers"], *added]}

@@ -48,7 +48,7 @@ def _host(scope: Scope) -> str:
     header = next((value for name, value in scope["headers"] if name == b"host"), b"")
     host: str = header.decode("latin-1").lower()
     name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
+    return name if colon and port.isascii() and port.isdigit() else host
 
 
 class Reconciler:

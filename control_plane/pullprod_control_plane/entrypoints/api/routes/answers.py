@@ -28,7 +28,10 @@ _ALWAYS: Mapping[int, dict[str, Any]] = {
     404: _problem("Not found"),
     409: _problem("The state of things refuses it; `code` says how"),
     413: _problem("Too large"),
+    415: _problem("A body that is not JSON"),
     422: _problem("Not a valid request"),
+    429: _problem("Too many calls; `Retry-After` says in how many seconds the next is taken"),
+    431: _problem("Address and headers are too large"),
     503: _problem("Too busy; try again"),
     507: _problem("The storage is full"),
 }
@@ -54,6 +57,6 @@ def created(body: Model) -> Response[Model]:
 
 
 def answer(status: int, body: Model, headers: Mapping[str, str] | None = None) -> Response[Model]:
-    """Return a JSON response that no cache keeps."""
-    all_headers: dict[str, str | list[str]] = {"Cache-Control": "no-store", **(headers or {})}
+    """Return a JSON response."""
+    all_headers: dict[str, str | list[str]] = {**(headers or {})}
     return Response(status_code=status, content_type="application/json", body=body, headers=all_headers)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from ....application import apps, audit, prune, reading
 from ....domain.apps import Retention
@@ -14,9 +14,9 @@ from ....domain.roles import Call, Role
 from ....domain.trust import Rule
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
+from .parameters import AppName
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
-AppName = Annotated[str, Path(description="The app's name")]
 
 
 @router.get("/v1/apps", tags=["apps"], operation_id="listApps", responses=READS)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from ....application import holds, look, reading, swap
 from ....application.swap import Done, Order
@@ -14,12 +14,9 @@ from ....domain.pointers import Pointer, PointerState
 from ....domain.roles import Call, covers
 from .. import access, answered, present, taken
 from .answers import READS, SWAPS, answer, ok
+from .parameters import AppName, IdempotencyKey, IfMatch, PointerName
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
-AppName = Annotated[str, Path(description="The app's name")]
-PointerName = Annotated[str, Path(description="The pointer's name")]
-IfMatch = Annotated[str | None, Header(alias="If-Match", description='The generation that you saw: "7"')]
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", description="Makes a repeat harmless")]
 
 
 @router.get("/v1/apps/<app>/pointers", tags=["pointers"], operation_id="listPointers", responses=READS)

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from ....application import exchange, tokens
 from ....domain.roles import Role
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
+from .parameters import TokenId
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
@@ -46,7 +47,7 @@ def create_token(body: Annotated[taken.TokenTaken, Body()]) -> Response[answered
 
 
 @router.delete("/v1/tokens/<token_id>", tags=["tokens"], operation_id="revokeToken", responses=READS)
-def revoke_token(token_id: Annotated[str, Path(description="The token's id")]) -> Response[answered.Token]:
+def revoke_token(token_id: TokenId) -> Response[answered.Token]:
     """Make a token worthless from the next request on."""
     access.once(router, access.caller(router))
     return ok(present.token(tokens.revoke(access.control(router).ports, token_id)))

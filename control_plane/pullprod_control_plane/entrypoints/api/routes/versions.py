@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from ....application import contents, diff, follow, lineages, look, publish, reading, references, revoke
 from ....application.follow import Stayed
@@ -18,11 +18,9 @@ from ....domain.roles import Token
 from ....domain.versions import State, Version
 from .. import access, answered, present, taken
 from .answers import CREATES, FINISHES, READS, answer, created, ok
+from .parameters import AppName, VersionId, VersionRef
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
-AppName = Annotated[str, Path(description="The app's name")]
-VersionId = Annotated[str, Path(description="A version's id")]
-VersionRef = Annotated[taken.Reference, Path(description="A version id, commit prefix, branch:x, pointer:x or tag:x")]
 States = Literal["uploading", "preparing", "ready", "retiring", "retired", "revoked"]
 
 
