@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
@@ -19,10 +18,10 @@ from pullprod_control_plane.entrypoints.api import app
 from pullprod_control_plane.entrypoints.aws.http_api import HttpApi
 from pullprod_control_plane.entrypoints.local.api_server import ApiServer
 from pullprod_control_plane.ports import Verifier
+from tests.support.http_api import event
 from tests.support.refusals import check
 from tests.support.world import opened, page
 
-TEXTS = ("text/", "application/json", "application/xml", "application/javascript")
 BRANCH = "fix/50%25, a+b#1"
 
 
@@ -70,25 +69,6 @@ class Both:
         asyncio.run(server(scope, receive, send))
         found = {name.decode().lower(): value.decode() for name, value in messages[0]["headers"]}
         return Answer(messages[0]["status"], found["content-type"], json.loads(messages[1]["body"]), found)
-
-
-def event(method: str, address: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    """Return the request as API Gateway describes it: no escape left in the path but `%25`, bodies that it does not
-    know to be text in base64, nothing said of what is not there."""
-    path, _, query = address.partition("?")
-    text = headers.get("content-type", "").startswith(TEXTS)
-    made: dict[str, Any] = {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": unquote(path.replace("%25", "%2525")),
-        "rawQueryString": query,
-        "headers": headers,
-        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
-        "isBase64Encoded": bool(body) and not text,
-    }
-    if query:
-        made["queryStringParameters"] = dict(pair.split("=", 1) for pair in unquote(query).split("&"))
-    return {**made, "body": body.decode() if text else base64.b64encode(body).decode()} if body else made
 
 
 def _verifier() -> Verifier:
