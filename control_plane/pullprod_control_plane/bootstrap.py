@@ -12,7 +12,7 @@ from typing import Any
 
 from .domain.names import Addresses
 from .ports import Clock, Ports, Verifier
-from .settings import LocalSettings
+from .settings import AwsSettings, LocalSettings
 
 AsgiApp = Callable[..., Any]
 
@@ -74,6 +74,52 @@ def local(settings: LocalSettings) -> LocalSystem:
         wait=worker.wait,
         close=close,
     )
+
+
+def aws(settings: AwsSettings) -> ControlPlane:
+    """Return the control plane of a stack; no AWS service is asked, and no client built, before it is needed."""
+    from .adapters.aws.clients import Client
+    from .adapters.aws.cloudfront_domains import CloudFrontDomains
+    from .adapters.aws.cloudfront_edge import CloudFrontEdge
+    from .adapters.aws.dynamodb_ledger import DynamoDBLedger
+    from .adapters.aws.https_probe import HttpsProbe
+    from .adapters.aws.lambda_functions import LambdaFunctions, Place
+    from .adapters.aws.lambda_worker import Awake, LambdaWorker
+    from .adapters.aws.route53_names import Route53Names
+    from .adapters.aws.s3_store import S3Store
+    from .adapters.local.system_clock import SystemClock
+
+    clock = SystemClock()
+    lambdas: Any = Client("lambda")
+    cloudfront: Any = Client("cloudfront")
+    # Certificates of distributions are in us-east-1, wherever the stack is.
+    certificates: Any = Client("acm", region_name="us-east-1")
+    zones: Any = Client("route53")
+    routes: Any = Client("cloudfront-keyvaluestore")
+    place = Place(
+        settings.functions, settings.bucket, settings.functions_role, settings.distribution, settings.functions_log
+    )
+    domains = CloudFrontDomains(settings.distribution.rpartition("/")[2], cloudfront, certificates)
+    ports = Ports(
+        ledger=DynamoDBLedger(Client("dynamodb"), settings.table),
+        store=S3Store(files(), settings.bucket),
+        edge=CloudFrontEdge(routes, settings.routes),
+        names=Route53Names(domains, settings.zone, zones),
+        functions=LambdaFunctions(lambdas, place, clock),
+        worker=LambdaWorker(lambdas, settings.worker) if settings.worker else Awake(),
+        # By the distribution's own name, so that it does not matter whether DNS leads there yet.
+        probe=HttpsProbe(settings.preview_domain or settings.distribution_host, settings.distribution_host),
+        clock=clock,
+    )
+    return ControlPlane(ports, settings.addresses, _verifier(settings.url, settings.issuers, clock))
+
+
+def files() -> Any:
+    """Return a client of S3; it is all that the function of missing pages needs."""
+    from .adapters.aws.clients import Client
+    from .adapters.aws.s3_store import CLIENT
+
+    return Client("s3", **CLIENT)
 
 
 def _verifier(audience: str, issuers: Sequence[str], clock: Clock) -> Callable[[], Verifier]:
