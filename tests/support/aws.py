@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore import UNSIGNED
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 
 from scripts.emulators import ACCESS_KEY, SECRET_KEY
 
-__all__ = ["REGION", "UNSIGNED", "client"]
+__all__ = ["REGION", "UNSIGNED", "answer", "client", "fresh", "intercepted", "refusal"]
 
 REGION = "eu-west-1"
 _CONFIG = Config(connect_timeout=5, read_timeout=60, s3={"addressing_style": "path"})
 
 
-@cache
-def client(service: str, url: str, **config: Any) -> Any:
-    """Return a boto3 client of `service` at `url`, shared by all who ask alike; `config` is put on top of ours."""
+def fresh(service: str, url: str, **config: Any) -> Any:
+    """Return a boto3 client of `service` at `url`; `config` is put on top of ours."""
     made = boto3.session.Session().client(
         service,  # type: ignore[call-overload]
         endpoint_url=url,
@@ -31,6 +34,47 @@ def client(service: str, url: str, **config: Any) -> Any:
     )
     made.meta.events.register("before-call.cloudfront-keyvaluestore", _without_account)
     return made
+
+
+@cache
+def client(service: str, url: str, **config: Any) -> Any:
+    """Return a client as `fresh` makes it, shared by all who ask alike."""
+    return fresh(service, url, **config)
+
+
+@contextmanager
+def intercepted(
+    client: Any, look: Callable[[str, AWSPreparedRequest], AWSResponse | None], operations: str = "*"
+) -> Iterator[None]:
+    """Call `look` with an operation's name and the request before each is sent; what it returns is the answer."""
+    event = f"before-send.{client.meta.service_model.service_id.hyphenize()}.{operations}".removesuffix(".*")
+
+    def before_send(event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        return look(event_name.rpartition(".")[2], request)
+
+    client.meta.events.register(event, before_send)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, before_send)
+
+
+def answer(status: int, body: bytes, **headers: str) -> AWSResponse:
+    """Return what a service answers; `_` stands for `-` in the headers' names."""
+    named = HeadersDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return AWSResponse("http://localhost", status, named, _Raw(body))
+
+
+def refusal(status: int, code: str) -> AWSResponse:
+    """Return how S3 refuses."""
+    return answer(status, f"<Error><Code>{code}</Code><Message>injected</Message></Error>".encode())
+
+
+class _Raw(BytesIO):
+    """A body as urllib3 has it."""
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self.read()
 
 
 def _without_account(params: dict[str, Any], **_: Any) -> None:

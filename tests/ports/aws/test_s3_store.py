@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import boto3
@@ -14,13 +17,17 @@ import botocore.auth
 import botocore.crt.auth
 import pytest
 import requests
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from pullprod_control_plane.adapters.aws import s3_store
 from pullprod_control_plane.adapters.aws.s3_store import CLIENT, S3Store
+from pullprod_control_plane.domain.errors import Busy
 from pullprod_control_plane.ports import StoredObject, Upload
 from tests.ports.aws import s3
 from tests.ports.objects import announce
+from tests.support import aws
 
 BODY = b"<h1>hello</h1>"
 PAGE = replace(
@@ -177,3 +184,161 @@ def test_addresses_name_the_buckets_region() -> None:
     signed = "cache-control;content-length;content-type;host;if-none-match;x-amz-checksum-sha256"
     assert f"X-Amz-SignedHeaders={signed.replace(';', '%3B')}&" in upload.url
     assert "X-Amz-Expires=3600&" in upload.url
+
+
+def files(segment: str, number: int) -> list[StoredObject]:
+    return [announce(key, key.encode()) for key in (f"shop/s/{segment}/{name}.html" for name in range(number))]
+
+
+def filled(store: S3Store, objects: list[StoredObject]) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda obj: store.write(obj, obj.key.encode()), objects))
+
+
+@contextmanager
+def counted(store: S3Store) -> Iterator[Counter[str]]:
+    """Count the calls that reach the service, by operation."""
+    calls: Counter[str] = Counter()
+    with aws.intercepted(store._client, lambda operation, _: calls.update([operation])):
+        yield calls
+
+
+def test_nothing_is_asked_about_nothing(truthful: S3Store) -> None:
+    with counted(truthful) as calls:
+        assert truthful.place([], {PAGE.sha256: PAGE.key}) == truthful.missing([]) == truthful.damaged([]) == []
+    assert calls == {}
+
+
+def test_leave_to_send_costs_no_call(truthful: S3Store) -> None:
+    with counted(truthful) as calls:
+        assert len(truthful.place(files("AAAAAAAA", 100), {})) == 100
+    assert calls == {}
+
+
+def test_sources_are_looked_up_by_segment_and_copied_at_once(truthful: S3Store) -> None:
+    sources = files("AAAAAAAA", 20) + files("BBBBBBBB", 20)
+    filled(truthful, sources)
+    wanted = [replace(obj, key=obj.key.replace("/s/", "/s/another-")) for obj in sources]
+    together = Barrier(20)
+
+    def copying(operation: str, _: object) -> None:
+        if operation == "CopyObject":
+            together.wait(30)
+
+    with counted(truthful) as calls, aws.intercepted(truthful._client, copying):
+        assert truthful.place(wanted, {obj.sha256: obj.key for obj in sources}) == []
+    assert calls == {"ListObjectsV2": 2, "CopyObject": 40}
+    assert truthful.damaged(wanted) == []
+
+
+@pytest.mark.parametrize("fate", ["deleted", "replaced"])
+def test_a_source_that_changes_before_it_is_copied_is_none(store: S3Store, fate: str) -> None:
+    assert put(leave(store)).status_code == 200
+
+    def before(operation: str, _: object) -> None:
+        if operation == "CopyObject" and fate == "deleted":
+            store.delete(PAGE.key)
+        elif operation == "CopyObject":
+            store.write(announce(PAGE.key, b"<h1>other</h1>"), b"<h1>other</h1>")
+
+    with aws.intercepted(store._client, before):
+        uploads = store.place([COPY], {PAGE.sha256: PAGE.key})
+    assert [upload.object for upload in uploads] == [COPY]
+    assert store.missing([COPY]) == [COPY]
+
+
+def test_a_source_of_another_size_is_none(store: S3Store) -> None:
+    store.write(announce(PAGE.key, b"other"), b"other")
+    with counted(store) as calls:
+        assert [upload.object for upload in store.place([COPY], {PAGE.sha256: PAGE.key})] == [COPY]
+    assert calls == {"ListObjectsV2": 1}
+
+
+def test_a_segment_is_listed_and_deleted_by_the_thousand(truthful: S3Store) -> None:
+    objects = files("AAAAAAAA", 1_001) + files("BBBBBBBB", 3)
+    filled(truthful, objects)
+    with counted(truthful) as calls:
+        assert truthful.missing(objects) == []
+        assert calls == {"ListObjectsV2": 3}
+        truthful.delete("shop/s/AAAAAAAA/")
+        assert calls == {"ListObjectsV2": 5, "DeleteObjects": 2}
+        assert truthful.missing(objects) == objects[:1_001]
+        truthful.delete("shop/s/AAAAAAAA/")
+        assert calls["DeleteObjects"] == 2, "for nothing there is nothing to delete"
+
+
+def test_bytes_that_were_replaced_by_others_are_found_by_reading_them(store: S3Store) -> None:
+    large = b"0123456789" * 300_000
+    objects = [announce("a/s/AAAAAAAA/large", large), PAGE]
+    store.write(objects[0], large)
+    store.write(replace(PAGE, sha256=announce("", b"<h1>jello</h1>").sha256), b"<h1>jello</h1>")
+    assert store.missing(objects) == []
+    assert store.damaged(iter(objects)) == [PAGE]
+
+
+CALLS: dict[str, Callable[[S3Store], object]] = {
+    "write": lambda store: store.write(PAGE, BODY),
+    "read": lambda store: store.read(PAGE.key),
+    "missing": lambda store: store.missing([PAGE]),
+    "damaged": lambda store: store.damaged([PAGE]),
+    "delete": lambda store: store.delete(PAGE.key),
+    "place": lambda store: store.place([COPY], {PAGE.sha256: PAGE.key}),
+}
+
+
+@pytest.fixture
+def impatient(ministack: str) -> S3Store:
+    """A store with a page, whose client tries everything once."""
+    client = aws.fresh("s3", ministack, **{**CLIENT, "retries": {"total_max_attempts": 1}})
+    made = S3Store(client, s3.bucket(ministack))
+    made.write(PAGE, BODY)
+    return made
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("fault", [(503, "SlowDown"), (500, "InternalError"), (409, "OperationAborted"), None])
+def test_what_s3_cannot_do_now_is_said_to_be_worth_another_try(
+    impatient: S3Store, call: str, fault: tuple[int, str] | None
+) -> None:
+    def instead(*_: object) -> AWSResponse:
+        if fault is None:
+            raise ConnectTimeoutError(endpoint_url="http://localhost")
+        return aws.refusal(*fault)
+
+    with aws.intercepted(impatient._client, instead), pytest.raises(Busy, match="Try again"):
+        CALLS[call](impatient)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("fault", [(403, "AccessDenied"), (404, "NoSuchBucket")])
+def test_what_only_an_administrator_can_change_is_not(impatient: S3Store, call: str, fault: tuple[int, str]) -> None:
+    instead = aws.intercepted(impatient._client, lambda *_: aws.refusal(*fault))
+    with instead, pytest.raises(ClientError, match=fault[1]):
+        CALLS[call](impatient)
+
+
+def test_a_copy_that_fails_after_it_was_begun_is_not_taken_for_done(impatient: S3Store) -> None:
+    """S3 may say so in the body of a 200: https://repost.aws/knowledge-center/s3-resolve-200-internalerror."""
+    late = aws.intercepted(impatient._client, lambda *_: aws.refusal(200, "InternalError"), "CopyObject")
+    with late, pytest.raises(Busy):
+        impatient.place([COPY], {PAGE.sha256: PAGE.key})
+
+
+def test_a_body_that_ends_too_early_is_neither_the_object_nor_damage(impatient: S3Store) -> None:
+    for call in (impatient.damaged, lambda objects: impatient.read(objects[0].key)):
+        short = aws.intercepted(impatient._client, lambda *_: aws.answer(200, BODY[:5], Content_Length="14"))
+        with short, pytest.raises(Busy):
+            call([PAGE])
+
+
+def test_bytes_that_are_not_those_of_their_checksum_are_damaged(impatient: S3Store) -> None:
+    rotten = aws.answer(200, b"<h1>jello</h1>", x_amz_checksum_sha256=base64_of(BODY))
+    with aws.intercepted(impatient._client, lambda *_: rotten):
+        assert impatient.damaged([PAGE]) == [PAGE]
+
+
+def test_what_s3_did_not_delete_is_told(impatient: S3Store) -> None:
+    said = f"<DeleteResult><Error><Key>{PAGE.key}</Key><Code>SlowDown</Code></Error></DeleteResult>".encode()
+    left = aws.intercepted(impatient._client, lambda *_: aws.answer(200, said), "DeleteObjects")
+    with left, pytest.raises(Busy, match=r"index\.html.*SlowDown"):
+        impatient.delete(PAGE.key)

@@ -24,7 +24,13 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - theirs.
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,  # noqa: A004 - theirs.
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
 
 from ...domain.errors import Busy, DigestMismatch
 from ...ports import StoredObject, Upload
@@ -198,6 +204,8 @@ class S3Store:
         try:
             for chunk in self._client.get_object(Bucket=self._bucket, Key=obj.key)["Body"].iter_chunks(_CHUNK):
                 digest.update(chunk)
+        except FlexibleChecksumError:
+            return False
         except ClientError as fault:
             if _code(fault) == _GONE:
                 return False
@@ -230,7 +238,7 @@ def _faults() -> Iterator[None]:
     """Say Busy where S3, or the way to it, did not do what it can do the next time."""
     try:
         yield
-    except (ConnectionError, HTTPClientError) as fault:
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as fault:
         raise Busy("S3 could not be reached. Try again in a moment.") from fault
     except ClientError as fault:
         if fault.response["ResponseMetadata"]["HTTPStatusCode"] in _LATER:
