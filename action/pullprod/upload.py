@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -18,7 +19,11 @@ from .package import PackagedFile
 THREADS = 16
 _ATTEMPTS = 5
 _CHUNK = 1024 * 1024
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})  # 409: two sent the same at once, and S3 took neither.
+_THERE = 412  # An address is for a key that is free, so somebody else has sent exactly these bytes.
+_EXPIRED = 403
+_CHANGED = frozenset({"digest-mismatch", "BadDigest"})
+_CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>")
 _TIMEOUT = urllib3.Timeout(connect=10, read=120)
 
 
@@ -63,10 +68,10 @@ class Uploader:
             if stop.is_set():
                 break
             status, body, asked = self._put(item, file)
-            if status in range(200, 300):
+            if status in range(200, 300) or status == _THERE:
                 self._on_sent(file.size)
                 return file.size
-            if status not in _RETRIED and status != 0:
+            if status not in _RETRIED and status != 0 and _s3_code(body) != "RequestTimeout":
                 raise _refusal(file, status, body)
         raise UnreachableError(
             f"Sending {file.path!r} failed {_ATTEMPTS} times ({status or 'no answer'}). Publish again to go on."
@@ -112,15 +117,25 @@ def _changed(file: PackagedFile) -> UsageError:
 
 
 def _refusal(file: PackagedFile, status: int, body: bytes) -> PullprodError:
+    if status == _EXPIRED:
+        return ExpiredError(f"The address for {file.path!r} is not valid any more.")
+    problem = _problem(body)
+    if problem.get("code", _s3_code(body)) in _CHANGED:
+        return _changed(file)
+    answered = f"the store answered {status} {_s3_code(body) or ''}".rstrip()
+    return PullprodError(f"Sending {file.path!r} failed: {problem.get('detail', answered)}", problem or None)
+
+
+def _problem(body: bytes) -> dict[str, Any]:
+    """Return the problem document that a control plane's own store answers with; nothing of anybody else."""
     try:
         problem = json.loads(body)
     except ValueError:
-        problem = {}
-    code = problem.get("code") if isinstance(problem, dict) else None
-    expired = 403
-    if status == expired:
-        return ExpiredError(f"The address for {file.path!r} is not valid any more.")
-    if code == "digest-mismatch":
-        return _changed(file)
-    detail = problem.get("detail") if code else f"the store answered {status}"
-    return PullprodError(f"Sending {file.path!r} failed: {detail}", problem if code else None)
+        return {}
+    return problem if isinstance(problem, dict) and "code" in problem else {}
+
+
+def _s3_code(body: bytes) -> str | None:
+    """Return why S3 refuses: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html."""
+    found = _CODE.search(body)
+    return found[1].decode() if found else None

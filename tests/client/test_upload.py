@@ -35,6 +35,10 @@ def digests(broken: Faulty) -> set[str]:
     return {hashlib.sha256(request.body).hexdigest() for request in broken.seen}
 
 
+def s3_says(status: int, code: str) -> Answer:
+    return says(status, f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>x</Message></Error>')
+
+
 def every_fifth(fault: Answer) -> Answer:
     counter = count(1)
 
@@ -44,7 +48,16 @@ def every_fifth(fault: Answer) -> Answer:
     return answer
 
 
-@pytest.mark.parametrize("fault", [says(500), says(503), says(429), says(408), drops, drops_midway])
+PASSING = [
+    *(says(status) for status in (500, 503, 429, 408)),
+    s3_says(409, "ConditionalRequestConflict"),
+    s3_says(400, "RequestTimeout"),
+    drops,
+    drops_midway,
+]
+
+
+@pytest.mark.parametrize("fault", PASSING)
 def test_every_file_arrives_though_every_fifth_request_fails(
     broken: Faulty, files: list[PackagedFile], waits: list[float], fault: Answer
 ) -> None:
@@ -56,6 +69,13 @@ def test_every_file_arrives_though_every_fifth_request_fails(
     assert sorted(sizes) == sorted(f.size for f in files)
     assert digests(broken) == {f.sha256 for f in files}
     assert len(broken.seen) == 20 + len(waits)
+
+
+def test_what_somebody_else_has_sent_is_done(broken: Faulty, files: list[PackagedFile], waits: list[float]) -> None:
+    broken.usual = every_fifth(s3_says(412, "PreconditionFailed"))
+    uploader = Uploader(files)
+    uploader.send(items(files, broken.url))
+    assert (uploader.files, len(broken.seen), waits) == (20, 20, [])
 
 
 def test_the_given_headers_and_the_size_are_sent_and_no_token(broken: Faulty, files: list[PackagedFile]) -> None:
@@ -91,10 +111,19 @@ def test_a_refusal_is_told_and_not_repeated(broken: Faulty, files: list[Packaged
     assert len(broken.seen) == 1
 
 
-@pytest.mark.parametrize("answer", [says(302, Location="https://elsewhere.example"), says(400, "<html>")])
-def test_an_answer_that_no_store_gives_is_told(broken: Faulty, files: list[PackagedFile], answer: Answer) -> None:
+UNEXPECTED = [
+    (says(302, Location="https://elsewhere.example"), "answered 302$"),
+    (says(400, "<html>"), "answered 400$"),
+    (s3_says(400, "EntityTooLarge"), "answered 400 EntityTooLarge$"),
+]
+
+
+@pytest.mark.parametrize(("answer", "told"), UNEXPECTED)
+def test_an_answer_that_is_not_expected_is_told(
+    broken: Faulty, files: list[PackagedFile], answer: Answer, told: str
+) -> None:
     broken.usual = answer
-    with pytest.raises(PullprodError, match="the store answered"):
+    with pytest.raises(PullprodError, match=told):
         Uploader(files).send(items(files[:1], broken.url))
     assert len(broken.seen) == 1
 
@@ -118,9 +147,12 @@ def test_a_file_that_changed_or_vanished_since_is_named_and_not_sent(
     assert broken.seen == []
 
 
-def test_a_file_that_changed_but_kept_its_size_is_named(broken: Faulty, files: list[PackagedFile]) -> None:
+@pytest.mark.parametrize("refusal", [problem(400, "digest-mismatch"), s3_says(400, "BadDigest")])
+def test_a_file_that_changed_but_kept_its_size_is_named(
+    broken: Faulty, files: list[PackagedFile], refusal: Answer
+) -> None:
     files[0].source.write_text("eliF 0")
-    broken.usual = problem(400, "digest-mismatch")
+    broken.usual = refusal
     with pytest.raises(UsageError, match=r"'00\.txt' changed"):
         Uploader(files).send(items(files[:1], broken.url))
 

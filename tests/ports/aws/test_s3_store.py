@@ -21,6 +21,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from pullprod.package import package
+from pullprod.upload import Uploader
 from pullprod_control_plane.adapters.aws import s3_store
 from pullprod_control_plane.adapters.aws.s3_store import CLIENT, S3Store
 from pullprod_control_plane.domain.errors import Busy
@@ -112,6 +114,24 @@ def test_no_header_may_be_left_out(store: S3Store, name: str) -> None:
     headers = {given: value for given, value in upload.headers.items() if given != name}
     assert requests.put(upload.url, data=BODY, headers=headers, timeout=30).status_code == 403
     assert store.missing([PAGE]) == [PAGE]
+
+
+def test_the_client_sends_exactly_what_the_signature_covers(store: S3Store, tmp_path: Path) -> None:
+    bodies = {"index.html": BODY, "empty.txt": b"", "large.bin": b"0123456789" * 300_000, "a b/+%.css": b"p{}"}
+    for path, body in bodies.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(body)
+    packaged = package(tmp_path)
+    objects = [
+        StoredObject(f"shop/s/AAAAAAAA/{f.path}", f.size, f.sha256, f.type, PAGE.cache_control) for f in packaged
+    ]
+    uploads = store.place(objects, {})
+    items = [{"sha256": up.object.sha256, "url": up.url, "headers": dict(up.headers)} for up in uploads]
+    for _ in range(2):
+        uploader = Uploader(packaged)
+        uploader.send(items)
+        assert (uploader.files, uploader.bytes) == (4, sum(map(len, bodies.values())))
+    assert store.damaged(objects) == []
 
 
 def test_an_address_is_for_its_own_key_and_for_sending_only(store: S3Store) -> None:
