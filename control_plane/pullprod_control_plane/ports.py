@@ -160,8 +160,15 @@ class Store(Protocol):
 class Edge(Protocol):
     """What viewers are shown."""
 
-    def show(self, routes: Sequence[Route]) -> None:
-        """Write all records at once, except those whose owner already shows a higher fence under that key."""
+    def mark(self) -> str:
+        """Return a mark of how the edge stands now: what is decided after it may be shown without another look."""
+        ...
+
+    def show(self, routes: Sequence[Route], since: str | None = None) -> None:
+        """Write all records at once, except those whose owner already shows a higher fence under that key.
+
+        `since` is a mark from before the routes were decided: no higher fence stood there then.
+        """
         ...
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -169,10 +176,7 @@ class Edge(Protocol):
         ...
 
     def records(self, keys: Sequence[str]) -> list[str | None]:
-        """Return the records under `keys`, in their order, None where there is none.
-
-        Who reads what he is about to show lets the edge show it with fewer steps.
-        """
+        """Return the records under `keys`, in their order, None where there is none."""
         ...
 
     def crowded(self) -> bool:

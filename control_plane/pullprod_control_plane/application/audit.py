@@ -126,10 +126,10 @@ def _check_aliases(ports: Ports, app: str, report: Report) -> None:
 
 
 def _unmerged(ports: Ports, app: App) -> list[Unmerged]:
-    newest = references.listed(ports, app.name, keys.branch(app.name, app.main))
-    if not newest:
+    try:
+        main = references.resolve(ports, app.name, f"branch:{app.main}")
+    except NotFound:
         return []
-    main = newest[-1]
     unmerged = []
     for name in sorted(app.named_pointers()):
         shown = _shown(ports, app.name, name)

@@ -29,9 +29,9 @@ def exchange(ports: Ports, verifier: Verifier, app: str, proof: str) -> tuple[To
     """
     claims = verifier.verify(proof)
     granted = trust.grant(_rules(ports, app), claims)
-    now = ports.clock.now()
+    now, secret = ports.clock.now(), tokens.new_secret()
     token = Token(
-        id=tokens.new_id(),
+        id=tokens.id_of(secret),
         name=_run(claims),
         role=granted.role,
         apps=(app,),
@@ -40,10 +40,9 @@ def exchange(ports: Ports, verifier: Verifier, app: str, proof: str) -> tuple[To
         expires_at=stamp(now + _LIVES),
         claims=trust.evidence(claims),
     )
-    secret = tokens.new_secret()
     used = Put(keys.of_proof(claims["iss"], claims["jti"]), {"at": stamp(now)}, 0)
     try:
-        ports.ledger.commit([used, *tokens.puts(token, secret)])
+        ports.ledger.commit([used, tokens.put(token)])
     except Lost:
         raise Unauthenticated(
             "This identity token was used before: ask GitHub for a new one for each exchange.", reason="replayed"

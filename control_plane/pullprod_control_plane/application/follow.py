@@ -142,10 +142,10 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
             _log.warning("%s of %s does not catch up: %s", name, app.name, refused.detail)
             return
         still_ready = Check(keys.of_version(app.name, version.record.id), version.revision)
-        swap, changes = moves.prepare(kept, _missed(ports, kept.record, version.record))
+        prepared = moves.prepare(kept, _missed(ports, kept.record, version.record))
         with suppress(Lost):
-            ports.ledger.commit([*changes, still_ready])
-            _show(ports, [swap])
+            ports.ledger.commit([*prepared.changes, still_ready])
+            _show(ports, [prepared.swap])
             return
     raise Busy(f"{name} moved too often. The next round tries again.")
 
@@ -199,9 +199,9 @@ def _moves(
             continue
         at, names = reading.now(ports), version.function_names
         move = Move(version.id, SwapKind.FOLLOW, caller.principal, at, reason, functions=names)
-        swap, decided = moves.prepare(kept, move)
-        swaps.append(swap)
-        changes += decided
+        prepared = moves.prepare(kept, move)
+        swaps.append(prepared.swap)
+        changes += prepared.changes
     return swaps, changes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..domain.names import Addresses
 from ..domain.versions import State, Version
 from ..ports import Ports
+from . import routing
 
 _WELL = range(200, 400)
 
@@ -21,6 +22,8 @@ def complaint(ports: Ports, addresses: Addresses, version: Version) -> str | Non
         if host is None:
             return f"{path} of {version.id} cannot be asked: without a preview domain a version has no address."
         answer = ports.probe.get(host, path)
+        if answer.version is None and not routing.ensure(ports, version):
+            answer = ports.probe.get(host, path)
         if answer.status not in _WELL:
             return f"{path} of {version.id} answers {answer.status or 'nothing'}, where 200 to 399 is healthy."
     return None

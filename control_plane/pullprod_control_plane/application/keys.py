@@ -7,7 +7,6 @@ from ..ports import Key
 APPS = "apps"
 HOSTS = "hosts"
 TOKENS = "tokens"
-TOKEN_DIGESTS = "token-digests"  # noqa: S105 - a partition's name.
 RECEIPTS = "receipts"
 PROOFS = "proofs"
 PENDING = "pending"
@@ -134,11 +133,6 @@ def of_pending_name(host: str) -> Key:
 def of_token(token: str) -> Key:
     """Return the key of a token's record, by its id."""
     return Key(TOKENS, token)
-
-
-def of_token_digest(digest: str) -> Key:
-    """Return the key under which a token is found by its SHA-256."""
-    return Key(TOKEN_DIGESTS, digest)
 
 
 def of_proof(issuer: str, jti: str) -> Key:

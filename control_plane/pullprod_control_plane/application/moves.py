@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..domain import swaps
 from ..domain.pointers import Pointer, PointerState
 from ..domain.swaps import Move, Swap
+from ..domain.versions import Version
 from ..ports import Change, Delete, Lost, Ports, Put
 from . import keys, programs, reading, records, routing
 from .reading import Kept
@@ -15,8 +16,26 @@ from .reading import Kept
 _log = logging.getLogger(__name__)
 
 
-def prepare(kept: Kept[Pointer], wanted: Move) -> tuple[Swap, list[Change]]:
-    """Return the record of a swap and the changes that decide it, to be committed in one transaction.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A swap, the pointer as it stands once it is decided, and the changes that decide it, for one transaction."""
+
+    swap: Swap
+    pointer: Kept[Pointer]
+    changes: list[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided this moment, a mark of the edge from before that, and the version that is to be shown."""
+
+    pointer: Kept[Pointer]
+    version: Version
+    since: str
+
+
+def prepare(kept: Kept[Pointer], wanted: Move) -> Prepared:
+    """Return a swap that is to be decided.
 
     The note under `pending` lets the reconciler finish what a crash interrupts between deciding and showing.
     """
@@ -26,44 +45,48 @@ def prepare(kept: Kept[Pointer], wanted: Move) -> tuple[Swap, list[Change]]:
         Put(keys.of_swap(pointer.app, pointer.name, swap.generation), records.encode(swap), 0),
         Put(keys.of_pending_swap(pointer.app, pointer.name, swap.generation), _note(swap), 0),
     ]
-    return swap, changes
+    return Prepared(swap, Kept(pointer, kept.revision + 1), changes)
 
 
 def _note(swap: Swap) -> dict[str, str | int]:
     return {"kind": "swap", "app": swap.app, "pointer": swap.pointer, "generation": swap.generation, "at": swap.at}
 
 
-def show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
+def show(ports: Ports, app: str, name: str, generation: int, decided: Decided | None = None) -> Pointer:
     """Make the edge show a generation that the ledger decided, unless a newer one has taken its place.
 
-    Returns the pointer as it stands then: applied, or at the newer generation.
+    What was `decided` this moment is shown without reading it again. Returns the pointer as it stands then: applied, or
+    at the newer generation.
     """
     pointed: tuple[str, ...] = ()
     for _ in range(reading.ATTEMPTS):
-        kept = reading.find_pointer(ports, app, name)
+        kept = decided.pointer if decided else reading.find_pointer(ports, app, name)
         if kept.record.generation != generation or kept.record.state is PointerState.APPLIED:
             if pointed:
                 programs.point(ports, kept.record, pointed)
             _forget(ports, app, name, generation)
             return kept.record
-        routing.show_pointer(ports, kept.record)
-        pointed = kept.record.functions
+        if decided:
+            routing.show_decided(ports, kept.record, decided.version, decided.since)
+        else:
+            routing.show_pointer(ports, kept.record)
+        decided, pointed = None, kept.record.functions
         if applied := _applied(ports, Kept(programs.point(ports, kept.record), kept.revision)):
             return applied
     return reading.find_pointer(ports, app, name).record
 
 
-def try_to_show(ports: Ports, app: str, name: str, generation: int) -> Pointer:
+def try_to_show(ports: Ports, app: str, name: str, generation: int, decided: Decided | None = None) -> Pointer:
     """Show a generation now if the edge takes it; the reconciler does it later if the edge does not.
 
     The swap is decided already: whatever goes wrong here must not look to the caller as if it were lost.
     """
     try:
-        return show(ports, app, name, generation)
+        return show(ports, app, name, generation, decided)
     except Exception:  # noqa: BLE001 - see above; the reconciler meets the same error and reports it again.
         _log.exception("%s of %s is decided at generation %d, but not shown yet", name, app, generation)
         ports.worker.wake()
-        return reading.find_pointer(ports, app, name).record
+        return (decided.pointer if decided else reading.find_pointer(ports, app, name)).record
 
 
 def _applied(ports: Ports, kept: Kept[Pointer]) -> Pointer | None:

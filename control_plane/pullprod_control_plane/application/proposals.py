@@ -12,7 +12,7 @@ from ..domain.pointers import Pointer
 from ..domain.swaps import SwapKind
 from ..domain.versions import State, Version
 from ..ports import Ports
-from . import health, lineages, reading, routing
+from . import health, lineages, reading
 
 
 def live(ports: Ports, pointer: Pointer) -> Version | None:
@@ -24,14 +24,13 @@ def live(ports: Ports, pointer: Pointer) -> Version | None:
 def propose(
     ports: Ports, addresses: Addresses, app: App, pointer: Pointer, version: Version, kind: SwapKind
 ) -> Proposal:
-    """Return everything that guards look at before `pointer` shows `version`, whose own address is there for them.
+    """Return everything that guards look at before `pointer` shows `version`.
 
     Raises:
         PayloadTooLarge: the edge could not keep the pointer's record.
     """
     if version.state is State.READY:
-        shown = routes.for_pointer(replace(pointer, generation=pointer.generation + 1), version)
-        routing.ensure(ports, version, [route.key for route in shown])
+        routes.for_pointer(replace(pointer, generation=pointer.generation + 1), version)
     return Proposal(
         app=app,
         pointer=pointer,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from ..domain.errors import AmbiguousReference, NotFound
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+
+from ..domain.errors import AmbiguousReference, InvalidRequest, NotFound
 from ..domain.references import Kind, Reference, parse
 from ..domain.versions import State, Version
 from ..ports import Ports
 from . import keys, reading, records
+from .ahead import Needs, Scan
+from .reading import Kept
 
 _COMMIT_IN_ID = 12
 _LOOKED_AT = 200
 _LIKELY_ENOUGH = 10  # Newest first, one of the first few is ready.
+_INDEXES: Mapping[Kind, Callable[[str, str], str]] = {Kind.BRANCH: keys.branch, Kind.TAG: keys.tag}
 
 
 def resolve(ports: Ports, app: str, text: str) -> Version:
@@ -21,30 +27,55 @@ def resolve(ports: Ports, app: str, text: str) -> Version:
         NotFound: nothing has that name.
         AmbiguousReference: a commit prefix fits several commits.
     """
-    reference = parse(text)
-    found = _candidates(ports, app, reference)
-    if not found:
+    return kept(ports, app, text).record
+
+
+def kept(ports: Ports, app: str, text: str) -> Kept[Version]:
+    """Return the version that `text` names with its revision; as `resolve`."""
+    newest: Kept[Version] | None = None
+    for name in _names(ports, app, parse(text)):
+        found = reading.kept_version(ports, app, name)
+        if found and found.record.state is State.READY:
+            return found
+        newest = newest or found
+    if newest is None:
         raise NotFound(f"Nothing in {app} is called {text[:80]!r}.", reference=text[:80])
-    ready = [version for version in found if version.state is State.READY]
-    return max(ready or found, key=lambda version: version.begun_at)
+    return newest
 
 
-def _candidates(ports: Ports, app: str, reference: Reference) -> list[Version]:
+def needs(app: str, text: str) -> Needs:
+    """Return what `likely` reads; nothing if the text is no reference."""
+    try:
+        reference = parse(text)
+    except InvalidRequest:
+        return Needs()
     if reference.kind is Kind.COMMIT:
-        return _by_commit(ports, app, reference.name)
-    if reference.kind is Kind.BRANCH:
-        return listed(ports, app, keys.branch(app, reference.name))
-    if reference.kind is Kind.TAG:
-        return listed(ports, app, keys.tag(app, reference.name))
-    name: str | None = reference.name
-    if reference.kind is Kind.POINTER:
-        pointer = reading.kept_pointer(ports, app, reference.name)
-        name = pointer.record.version if pointer else None
-    kept = reading.kept_version(ports, app, name) if name else None
-    return [kept.record] if kept else []
+        return Needs(scan=_of_commit(app, reference.name))
+    if reference.kind in _INDEXES:
+        return Needs(scan=Scan(_INDEXES[reference.kind](app, reference.name), newest_first=True, limit=_LIKELY_ENOUGH))
+    return Needs([keys.of_pointer(app, reference.name)] if reference.kind is Kind.POINTER else [])
 
 
-def _by_commit(ports: Ports, app: str, prefix: str) -> list[Version]:
+def likely(ports: Ports, app: str, text: str) -> list[str]:
+    """Return the id of the version that `text` most likely names, none if it is known already that there is none."""
+    return list(islice(_names(ports, app, parse(text)), 1))
+
+
+def _names(ports: Ports, app: str, reference: Reference) -> Iterator[str]:
+    """Yield the ids of the versions that are meant, the best first."""
+    if reference.kind is Kind.COMMIT:
+        yield from _by_commit(ports, app, reference.name)
+    elif reference.kind in _INDEXES:
+        partition = _INDEXES[reference.kind](app, reference.name)
+        entries = reading.everything(ports.ledger, partition, newest_first=True, at_once=_LIKELY_ENOUGH)
+        yield from (str(entry.body["id"]) for entry in entries)
+    elif reference.kind is Kind.VERSION:
+        yield reference.name
+    elif (pointer := reading.kept_pointer(ports, app, reference.name)) and pointer.record.version:
+        yield pointer.record.version
+
+
+def _by_commit(ports: Ports, app: str, prefix: str) -> list[str]:
     found = versions_of(ports, app, prefix)
     if len({version.commit for version in found}) > 1:
         ids = [version.id for version in found[:20]]
@@ -52,23 +83,16 @@ def _by_commit(ports: Ports, app: str, prefix: str) -> list[Version]:
             f"{prefix} fits several commits: give more digits, or one of {', '.join(ids[:5])}.",
             candidates=ids,
         )
-    return found
+    best_first = sorted(found, key=lambda version: (version.state is State.READY, version.begun_at), reverse=True)
+    return [version.id for version in best_first]
 
 
 def versions_of(ports: Ports, app: str, commit: str) -> list[Version]:
     """Return the versions, at most 200, whose commit starts with `commit`."""
-    start = keys.VERSION + commit[:_COMMIT_IN_ID]
-    items = ports.ledger.scan(keys.contents(app), prefix=start, limit=_LOOKED_AT)
+    wanted = _of_commit(app, commit)
+    items = ports.ledger.scan(wanted.partition, prefix=wanted.prefix, limit=wanted.limit)
     return [found for found in (records.version(item.body) for item in items) if found.commit.startswith(commit)]
 
 
-def listed(ports: Ports, app: str, partition: str) -> list[Version]:
-    """Return the newest versions of an index partition, newest first, down to the first that is ready."""
-    versions: list[Version] = []
-    for entry in reading.everything(ports.ledger, partition, newest_first=True, at_once=_LIKELY_ENOUGH):
-        kept = reading.kept_version(ports, app, str(entry.body["id"]))
-        if kept:
-            versions.append(kept.record)
-            if kept.record.state is State.READY:
-                break
-    return versions
+def _of_commit(app: str, commit: str) -> Scan:
+    return Scan(keys.contents(app), prefix=keys.VERSION + commit[:_COMMIT_IN_ID], limit=_LOOKED_AT)

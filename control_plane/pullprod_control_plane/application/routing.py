@@ -32,14 +32,12 @@ def show_version(ports: Ports, app: str, name: str) -> None:
             return
 
 
-def ensure(ports: Ports, version: Version, others: Sequence[str] = ()) -> None:
-    """Write the record of a ready version's own address again if the edge had no room for it.
-
-    `others` are keys that are about to be shown: read at the same time, they cost the edge no look of their own then.
-    """
-    found = ports.edge.records([label(version.id, version.app), *others])
-    if found[0] is None and version.state is State.READY:
-        show_version(ports, version.app, version.id)
+def ensure(ports: Ports, version: Version) -> bool:
+    """Write the record of a ready version's own address again if the edge had no room for it; tell whether it had."""
+    if version.state is not State.READY or ports.edge.records([label(version.id, version.app)]) != [None]:
+        return True
+    show_version(ports, version.app, version.id)
+    return False
 
 
 def show_pointer(ports: Ports, pointer: Pointer) -> None:
@@ -49,6 +47,16 @@ def show_pointer(ports: Ports, pointer: Pointer) -> None:
         return
     version = reading.find_version(ports, pointer.app, pointer.version).record
     ports.edge.show(routes.for_pointer(pointer, version))
+    give_back(ports, pointer.hosts, pointer)
+
+
+def show_decided(ports: Ports, pointer: Pointer, version: Version, since: str) -> None:
+    """Write the records of a swap that was decided this moment, as `show_pointer` does, without a look.
+
+    `since` is a mark of the edge from before it was decided. The version's own record is written with them: the edge
+    may have had no room for it.
+    """
+    ports.edge.show([routes.for_version(version), *routes.for_pointer(pointer, version)], since)
     give_back(ports, pointer.hosts, pointer)
 
 

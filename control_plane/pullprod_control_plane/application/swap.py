@@ -9,13 +9,15 @@ from ..domain import guards, pointers
 from ..domain.apps import App
 from ..domain.errors import Busy, InvalidRequest
 from ..domain.guards import Outcome, Proposal, Verdict
-from ..domain.names import Addresses, check_pointer
+from ..domain.names import Addresses, check_app, check_pointer
 from ..domain.pointers import Hold, Pointer
 from ..domain.swaps import Move, Swap, SwapKind
 from ..domain.versions import State, Version
 from ..ports import Change, Check, Lost, Ports
-from . import diff, keys, moves, proposals, reading, receipts, records, references
+from . import ahead, diff, keys, moves, proposals, reading, receipts, records, references, routing
+from .ahead import Needs
 from .diff import Files
+from .moves import Decided, Prepared
 from .reading import Kept
 from .receipts import Receipt
 
@@ -44,6 +46,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The version that is to be shown, and the swap that shows it."""
+
+    version: Kept[Version]
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a swap would do. Nothing was changed to find out."""
 
@@ -62,9 +72,20 @@ def plan(ports: Ports, addresses: Addresses, app: str, pointer: str, reference: 
     configured = reading.find_app(ports, app)
     version = references.resolve(ports, app, reference)
     kept = _pointer(ports, configured, pointer)
+    routing.ensure(ports, version)
     proposal = proposals.propose(ports, addresses, configured, kept.record, version, SwapKind.POINT)
     live = proposals.live(ports, kept.record)
     return Plan(proposal, guards.evaluate(proposal), diff.files(ports, live, version))
+
+
+def needs(app: str, pointer: str, reference: str | None) -> Needs:
+    """Return what a swap is going to read first; nothing if the names cannot be any."""
+    try:
+        known = [keys.of_app(check_app(app)), keys.of_pointer(app, check_pointer(pointer))]
+    except InvalidRequest:
+        return Needs()
+    meant = references.needs(app, reference) if reference is not None else Needs()
+    return Needs([*known, *meant.keys], meant.scan)
 
 
 def point(ports: Ports, addresses: Addresses, order: Order, reference: str) -> Done:
@@ -97,17 +118,18 @@ def _swap(ports: Ports, addresses: Addresses, order: Order, kind: SwapKind, refe
             return done
         kept = _pointer(ports, app, order.pointer)
         pointers.require_generation(kept.record, order.expected)
-        version = _version(ports, kept.record, reference)
-        proposal = proposals.propose(ports, addresses, app, kept.record, version.record, kind)
-        forced = guards.enforce(proposal, order.force)
-        names = version.record.function_names
-        move = Move(version.record.id, kind, order.by, proposal.now, order.reason, forced, names)
-        swap, changes = moves.prepare(_held_after(kept, move), move)
+        chosen, since = ahead.together(
+            lambda kept=kept: _choose(ports, addresses, order, app, kept, kind, reference),  # type: ignore[misc]
+            ports.edge.mark,
+        )
+        swap = chosen.prepared.swap
         try:
-            ports.ledger.commit([*changes, *_conditions(ports, order, version, swap)])
-        except Lost:
+            ports.ledger.commit([*_conditions(ports, order, chosen), *chosen.prepared.changes])
+        except Lost as lost:
+            _tell_who_won(lost, order)
             continue
-        return Done(moves.try_to_show(ports, order.app, order.pointer, swap.generation), swap)
+        decided = Decided(chosen.prepared.pointer, chosen.version.record, since)
+        return Done(moves.try_to_show(ports, order.app, order.pointer, swap.generation, decided), swap)
     raise Busy(f"{order.pointer} moved {reading.ATTEMPTS} times while this swap was tried. Try again.")
 
 
@@ -130,10 +152,45 @@ def _recorded(ports: Ports, order: Order) -> Done | None:
     return Done(moves.try_to_show(ports, order.app, order.pointer, swap.generation), swap)
 
 
-def _conditions(ports: Ports, order: Order, version: Kept[Version], swap: Swap) -> Sequence[Change]:
-    """The version must still be ready at the very moment of the swap, and the receipt still unused."""
-    still_ready = Check(keys.of_version(order.app, version.record.id), version.revision)
-    return [still_ready, *receipts.changes(ports, order.receipt, generation=swap.generation)]
+def _choose(
+    ports: Ports,
+    addresses: Addresses,
+    order: Order,
+    app: App,
+    kept: Kept[Pointer],
+    kind: SwapKind,
+    reference: str | None,
+) -> _Chosen:
+    """Return what is to be committed, or raise what refuses it."""
+    near = ahead.read(ports, _near(ports, kept.record, reference))
+    version = _version(near, kept.record, reference)
+    proposal = proposals.propose(near, addresses, app, kept.record, version.record, kind)
+    forced = guards.enforce(proposal, order.force)
+    names = version.record.function_names
+    move = Move(version.record.id, kind, order.by, proposal.now, order.reason, forced, names)
+    return _Chosen(version, moves.prepare(_held_after(kept, move), move))
+
+
+def _near(ports: Ports, pointer: Pointer, reference: str | None) -> Needs:
+    """Return what is to be read of the version that is likely meant, and of the one that is shown."""
+    meant = references.likely(ports, pointer.app, reference) if reference is not None else pointer.trail[:1]
+    names = [*meant, *([pointer.version] if pointer.version else [])]
+    return Needs([key(pointer.app, name) for name in names for key in (keys.of_version, keys.of_lineage)])
+
+
+def _conditions(ports: Ports, order: Order, chosen: _Chosen) -> Sequence[Change]:
+    """The receipt must still be unused at the very moment of the swap, and the version still ready."""
+    still_ready = Check(keys.of_version(order.app, chosen.version.record.id), chosen.version.revision)
+    return [*receipts.changes(ports, order.receipt, generation=chosen.prepared.swap.generation), still_ready]
+
+
+def _tell_who_won(lost: Lost, order: Order) -> None:
+    """Raise StalePointer if it was lost to a pointer that is not where the caller saw it.
+
+    The receipt comes first among the conditions: so this very request, sent twice, has not moved it either.
+    """
+    if lost.key == keys.of_pointer(order.app, order.pointer) and lost.found:
+        pointers.require_generation(records.pointer(lost.found.body), order.expected)
 
 
 def _pointer(ports: Ports, app: App, name: str) -> Kept[Pointer]:
@@ -145,8 +202,7 @@ def _pointer(ports: Ports, app: App, name: str) -> Kept[Pointer]:
 def _version(ports: Ports, pointer: Pointer, reference: str | None) -> Kept[Version]:
     if reference is None:
         return _previous(ports, pointer)
-    resolved = references.resolve(ports, pointer.app, reference)
-    return reading.find_version(ports, pointer.app, resolved.id)
+    return references.kept(ports, pointer.app, reference)
 
 
 def _previous(ports: Ports, pointer: Pointer) -> Kept[Version]:

@@ -46,7 +46,7 @@ def create(ports: Ports, wanted: Wanted, receipt: Receipt | None = None) -> tupl
         return _find(ports, str(body["token"])), None
     token, secret = _new(ports, wanted)
     try:
-        ports.ledger.commit([*puts(token, secret), *receipts.changes(ports, receipt, token=token.id)])
+        ports.ledger.commit([put(token), *receipts.changes(ports, receipt, token=token.id)])
     except Lost:
         return create(ports, wanted, receipt)
     return token, secret
@@ -56,7 +56,7 @@ def first_admin(ports: Ports) -> str | None:
     """Return an admin token if none was ever made, else None; of several callers at once, one gets it."""
     token, secret = _new(ports, Wanted("admin", Role.ADMIN, (), (), None))
     try:
-        ports.ledger.commit([Put(_FIRST, {"id": token.id}, 0), *puts(token, secret)])
+        ports.ledger.commit([Put(_FIRST, {"id": token.id}, 0), put(token)])
     except Lost:
         return None
     return secret
@@ -93,10 +93,8 @@ def authenticate(ports: Ports, secret: str | None) -> Token:
     Raises:
         Unauthenticated: there is none, or it is unknown, expired or revoked; which of these is not told.
     """
-    item = None
-    if secret and _TOKEN.fullmatch(secret):
-        pointer = reading.one(ports.ledger, keys.of_token_digest(_digest(secret)))
-        item = reading.one(ports.ledger, keys.of_token(str(pointer.body["id"]))) if pointer else None
+    where = known_by(secret)
+    item = reading.one(ports.ledger, where) if where else None
     token = records.token(item.body) if item else None
     if token is None or token.revoked_at or (token.expires_at and token.expires_at <= reading.now(ports)):
         raise Unauthenticated("Send a token that is known, not expired and not revoked: Authorization: Bearer pp_…")
@@ -122,10 +120,10 @@ def _check(wanted: Wanted) -> None:
 
 
 def _new(ports: Ports, wanted: Wanted) -> tuple[Token, str]:
-    now = ports.clock.now()
+    now, secret = ports.clock.now(), new_secret()
     days = wanted.expires_in_days
     token = Token(
-        id=new_id(),
+        id=id_of(secret),
         name=wanted.name,
         role=wanted.role,
         apps=wanted.apps,
@@ -133,12 +131,17 @@ def _new(ports: Ports, wanted: Wanted) -> tuple[Token, str]:
         created_at=stamp(now),
         expires_at=stamp(now + timedelta(days=days)) if days else None,
     )
-    return token, new_secret()
+    return token, secret
 
 
-def new_id() -> str:
-    """Return an id for a token's record."""
-    return secrets.token_hex(8)
+def known_by(secret: str | None) -> Key | None:
+    """Return where the record of what a caller shows stands, if it is a token; None for what is none."""
+    return keys.of_token(id_of(secret)) if secret and _TOKEN.fullmatch(secret) else None
+
+
+def id_of(secret: str) -> str:
+    """Return a token's id: 128 bits of its SHA-256, so that one look tells who shows it, and none tells what it is."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
 def new_secret() -> str:
@@ -146,13 +149,6 @@ def new_secret() -> str:
     return _PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
 
 
-def puts(token: Token, secret: str) -> list[Put]:
-    """Return the changes that make a token known."""
-    return [
-        Put(keys.of_token(token.id), records.encode(token), 0),
-        Put(keys.of_token_digest(_digest(secret)), {"id": token.id}, 0),
-    ]
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def put(token: Token) -> Put:
+    """Return the change that makes a token known."""
+    return Put(keys.of_token(token.id), records.encode(token), 0)

@@ -59,7 +59,7 @@ class CloudFrontEdge:
     """Edge: each write is one UpdateKeys, all or nothing, on the ETag of the whole store, so no record goes back.
 
     The last view of the store is remembered, with the ETag that the last write returned: who is alone in writing, or
-    has just read the `records` that it is about to show, needs one call. Edge locations follow some seconds later,
+    has a mark from before it was decided what to show, needs one call. Edge locations follow some seconds later,
     each in its own time; nothing tells when.
     """
 
@@ -70,8 +70,14 @@ class CloudFrontEdge:
         self._view: _View | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="edge")
 
-    def show(self, routes: Sequence[Route]) -> None:
+    def mark(self) -> str:
+        """Return the ETag of the store."""
+        return self._describe().etag
+
+    def show(self, routes: Sequence[Route], since: str | None = None) -> None:
         """Write all records, those of a pointer at once, except where its owner already shows a higher fence.
+
+        One call if nothing was written `since`, an ETag from before the routes were decided.
 
         Raises:
             PayloadTooLarge: a key or a record is longer than the store takes; nothing was written.
@@ -81,7 +87,9 @@ class CloudFrontEdge:
         for route in routes:
             _check(route)
         for batch in _batches(routes):
-            self._write([route.key for route in batch], _showing(batch))
+            if since is None or not self._written_since(since, batch):
+                self._write([route.key for route in batch], _showing(batch))
+            since = None
 
     def remove(self, keys: Sequence[str]) -> None:
         """Take records away, 50 at once; keys that have none are no error. Raises Busy as `show` does."""
@@ -112,6 +120,14 @@ class CloudFrontEdge:
             except _Conflict:
                 return start
         return len(doomed)
+
+    def _written_since(self, etag: str, batch: Sequence[Route]) -> bool:
+        """Write over whatever stood there at an ETag; False if the store has changed since, or has no room."""
+        try:
+            self._update(_View(etag, 0, 0), {route.key: route.record for route in batch})
+        except (_Conflict, _Full):
+            return False
+        return True
 
     def _write(self, keys: Sequence[str], wanted: Callable[[_Records], _Records]) -> None:
         """Make the changes that are wanted in view of what stands under `keys`."""

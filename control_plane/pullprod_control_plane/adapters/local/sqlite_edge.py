@@ -34,7 +34,11 @@ class SqliteEdge:
         """Close this process's connections."""
         self._database.close()
 
-    def show(self, routes: Sequence[Route]) -> None:
+    def mark(self) -> str:
+        """Return a mark that says nothing: looking costs no more than writing."""
+        return ""
+
+    def show(self, routes: Sequence[Route], since: str | None = None) -> None:  # noqa: ARG002 - see mark.
         """Write all records at once, except those whose owner already shows a higher fence under that key."""
         with self._database.transaction() as connection:
             connection.executemany(_SHOW, [(route.key, route.record, route.owner, route.fence) for route in routes])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from ...application import exchange, receipts, tokens
+from ...application import ahead, exchange, receipts, swap, tokens
 from ...application.receipts import Receipt
 from ...domain import roles
 from ...domain.errors import InvalidRequest
@@ -23,11 +26,43 @@ if TYPE_CHECKING:
 
 _MAX_KEY = 255
 _BEARER = "bearer "
+# The member of a swap's body that names a version.
+_NAMES_VERSION = {"PUT /v1/apps/{app}/pointers/{name}": "version", "POST /v1/apps/{app}/pointers/{name}/rollback": "to"}
 
 
 def control(router: BaseRouter) -> ControlPlane:
     """Return the control plane that this request is for."""
     return cast("ControlPlane", router.context["control"])
+
+
+def foresee(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Response[Any]:
+    """Read at once what a swap is going to read first: the caller's token, the receipt, app, pointer and version.
+
+    Nothing is read for who shows no token.
+    """
+    request = app.request
+    member = _NAMES_VERSION.get(f"{request.method} {request.route}")
+    where = tokens.known_by(bearer(app))
+    if member and where:
+        values = request.path_parameters
+        needs = swap.needs(values["app"], values["name"], _named(app, member))
+        with suppress(InvalidRequest):  # A bad idempotency key is refused once it is known who calls.
+            known = _receipt(app, where.sort)
+            needs = replace(needs, keys=[*needs.keys, *([known.where] if known else [])])
+        before = control(app)
+        ports = ahead.read(before.ports, replace(needs, keys=[where, *needs.keys]))
+        app.context["control"] = replace(before, ports=ports)
+    answer: Response[Any] = next_middleware(app)
+    return answer
+
+
+def _named(app: ApiGatewayResolver, member: str) -> str | None:
+    """Return what a body that was not looked at yet names under a member, None if that is no text."""
+    try:
+        value = json.loads(app.current_event.body or "")[member]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 def admit(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Response[Any]:
@@ -70,15 +105,21 @@ def bearer(router: BaseRouter) -> str:
 
 def receipt(router: BaseRouter, token: Token) -> Receipt | None:
     """Return the receipt of a request that bears an Idempotency-Key, else None."""
+    return _receipt(router, token.id)
+
+
+def _receipt(router: BaseRouter, principal: str) -> Receipt | None:
     key = _header(router, "idempotency-key")
     if key is None:
         return None
-    if not 0 < len(key) <= _MAX_KEY or not key.isprintable():
-        raise InvalidRequest(f"An Idempotency-Key has 1 to {_MAX_KEY} printable characters.", where="Idempotency-Key")
+    if not 0 < len(key.encode("utf-8", "surrogatepass")) <= _MAX_KEY or not key.isprintable():
+        raise InvalidRequest(
+            f"An Idempotency-Key has printable characters, and 1 to {_MAX_KEY} bytes.", where="Idempotency-Key"
+        )
     event = router.current_event
     asked = [event.http_method, event.path, _header(router, "if-match") or "", event.body or ""]
     fingerprint = hashlib.sha256("\n".join(asked).encode("utf-8", "surrogatepass")).hexdigest()
-    return Receipt(token.id, key, fingerprint)
+    return Receipt(principal, key, fingerprint)
 
 
 def once(router: BaseRouter, token: Token) -> None:

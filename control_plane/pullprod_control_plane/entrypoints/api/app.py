@@ -30,7 +30,7 @@ def create(resolver: Resolver, control: ControlPlane) -> Resolver:
         answer: Response[Any] = next_middleware(app)
         return answer
 
-    resolver.use([inject, access.admit])
+    resolver.use([inject, access.foresee, access.admit])
     for part in (apps, versions, pointers, tokens):
         resolver.include_router(part.router)
     resolver.get("/v1/health", tags=["service"], operation_id="health", security=[])(_health)
