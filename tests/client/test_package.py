@@ -6,13 +6,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pullprod.errors import UsageError
 from pullprod.package import package, walk
 from pullprod.package.types import content_type
-from tests.support.client import write
+from tests.support.client import Shell, write
+from tests.support.server import Server
 
 
 @pytest.fixture
@@ -69,6 +71,43 @@ def test_the_repository_and_the_ignore_file_are_never_published(site: Path) -> N
     write(site, {".git/config": "token", "sub/.git": "gitdir: x", ".well-known/a": ""})
     (site / ".pullprodignore").write_text("!.git\n!.git/**\n!.pullprodignore\n")
     assert paths(site) == [".well-known/a", "css/a.css", "index.html"]
+
+
+@pytest.mark.parametrize("inside", [".git", ".git/objects", "current"])
+def test_a_repositorys_own_data_is_refused_as_a_whole(site: Path, inside: str) -> None:
+    write(site, {".git/objects/config": "token"})
+    (site / "current").symlink_to(".git")
+    assert "repository's own data" in refused(site / inside)
+
+
+@pytest.mark.parametrize("target", [".git", ".git/objects"])
+def test_a_link_to_a_directory_of_the_repositorys_own_data_is_named(site: Path, target: str) -> None:
+    write(site, {".git/objects/config": "token"})
+    (site / "out").symlink_to(target)
+    assert "'out' is a link that leaves" in refused(site)
+
+
+def test_what_is_hidden_or_configures_pullprod_stays_out_unless_it_is_asked_for(site: Path) -> None:
+    write(
+        site, {".env": "", "css/.npmrc": "", ".ssh/id": "", ".htaccess": "", "pullprod.toml": "", "a/pullprod.toml": ""}
+    )
+    write(site, {".well-known/security.txt": "", ".well-known/.secret": ""})
+    kept = [".well-known/security.txt", "a/pullprod.toml", "css/a.css", "index.html"]
+    assert paths(site) == kept
+    (site / ".pullprodignore").write_text("!.htaccess\n!/pullprod.toml\n")
+    assert paths(site) == sorted([*kept, ".htaccess", "pullprod.toml"])
+
+
+def test_the_users_own_file_is_named_and_not_published(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(site / "config"))
+    write(site, {"config/pullprod/config.toml": 'token = "pp_secret"', "other/config.toml": ""})
+    assert "'config/pullprod/config.toml' may hold your token" in refused(site)
+
+
+def test_the_data_of_a_server_is_named_and_not_published(shell: Shell, server: Server) -> None:
+    write(server.data.parent, {"index.html": "x"})
+    sentence = shell.error("publish", str(server.data.parent), expect=2)
+    assert f"'{server.data.name}/' is the data of `pullprod serve`" in sentence
 
 
 def test_a_link_cannot_carry_the_repositorys_own_data_out(site: Path) -> None:
@@ -200,6 +239,55 @@ def test_links_that_multiply_directories_are_stopped_early(site: Path, monkeypat
             (site / f"d{level}" / name).symlink_to(f"../d{level + 1}")
     write(site, {"d40/x": ""})
     assert "more files than the 50" in refused(site)
+
+
+def test_links_that_multiply_empty_directories_are_stopped_early(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MAX_ENTRIES", 200)
+    for level in range(40):
+        (site / f"d{level + 1}").mkdir()
+        write(site, {f"d{level}/.hidden": ""})
+        for name in "ab":
+            (site / f"d{level}" / name).symlink_to(f"../d{level + 1}")
+    assert "more than 200 files and directories" in refused(site)
+
+
+def test_what_comes_after_too_many_files_is_not_looked_at(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MAX_FILES", 2)
+    (site / "z").mkdir()
+    (site / "z" / "up").symlink_to("..")
+    assert "'z/up'" in refused(site)
+    (site / "one-more").touch()
+    assert "more files than the 2" in refused(site)
+
+
+def test_a_directory_with_too_many_entries_is_not_listed_to_its_end(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "MAX_ENTRIES", 10)
+    listed = []
+    monkeypatch.setattr(walk, "_is_dir", listed.append)
+    write(site, {f"{number}": "" for number in range(100)})
+    assert "more than 10 files and directories" in refused(site)
+    assert len(listed) == 11
+
+
+def test_a_path_deeper_than_the_stack_is_one_error(site: Path) -> None:
+    # What Python's own library has to make and remove directories is recursive as well.
+    subprocess.run(["mkdir", "-p", str(site / "/".join("d" * 1_500))], check=True)
+    assert "has a path of more than 900 bytes" in refused(site)
+    subprocess.run(["rm", "-r", str(site)], check=True)
+
+
+def test_a_directory_that_cannot_be_listed_is_named(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = os.scandir
+
+    def scandir(directory: Path) -> Any:
+        if directory.name == "css":  # Permissions do not stop whoever runs the tests as root.
+            raise PermissionError(13, "Permission denied")
+        return listed(directory)
+
+    monkeypatch.setattr(walk.os, "scandir", scandir)
+    assert "'css/' cannot be read: Permission denied" in refused(site)
 
 
 @pytest.mark.parametrize("state", ["empty", "only ignored", "missing", "a file"])

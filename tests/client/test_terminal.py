@@ -159,6 +159,32 @@ def test_ctrl_c_ends_uploads_that_are_not_answered(lost: Shell, broken: Faulty) 
     assert json.loads(said)["code"] == "interrupted"
 
 
+# Reads one file at once and never gets to the end of it, as from a network drive that says nothing.
+STUCK = """
+import threading
+from pullprod.cli import main
+from pullprod.package import digest
+
+def hang(path, source):
+    print("reading", flush=True)
+    threading.Event().wait()
+
+digest.digest_of = hang
+main()
+"""
+
+
+def test_ctrl_c_ends_the_hashing_of_files_that_cannot_be_read_to_their_end(shell: Shell) -> None:
+    command = [sys.executable, "-c", STUCK, "publish", "dist"]
+    options: dict[str, Any] = {"cwd": shell.directory, "env": shell.environ, "text": True}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "reading\n"
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.strip()) == (130, "error: Interrupted. What has arrived is kept.")
+
+
 def test_what_is_decided_but_not_shown_in_time_has_its_own_exit_code(lost: Shell, broken: Faulty) -> None:
     pointer = {"name": "production", "version": "v", "generation": 3, "state": "applying", "hold": None, "url": "x"}
     broken.usual = says(202, {"pointer": pointer, "swap": {"generation": 3, "from": None}})

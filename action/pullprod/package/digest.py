@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .types import content_type
-from .walk import walk
+from .walk import NOT_FOR_VIEWERS, walk
 
 _CHUNK = 1024 * 1024
 _THREADS = min(8, (os.cpu_count() or 1) * 2)
@@ -34,7 +34,7 @@ def package(directory: Path, on_hashed: Callable[[int], None] = lambda _: None) 
     Raises:
         UsageError: something in the directory cannot be published.
     """
-    listed = walk(directory)
+    listed = walk(directory, NOT_FOR_VIEWERS)
 
     def hashed(entry: tuple[str, Path]) -> PackagedFile:
         path, source = entry
@@ -42,8 +42,12 @@ def package(directory: Path, on_hashed: Callable[[int], None] = lambda _: None) 
         on_hashed(size)
         return PackagedFile(path, size, digest, content_type(path), source)
 
-    with ThreadPoolExecutor(_THREADS) as threads:
+    threads = ThreadPoolExecutor(_THREADS)
+    try:
         return list(threads.map(hashed, listed))
+    finally:
+        # After Ctrl-C nobody waits for what is still being read.
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def digest_of(path: str, source: Path) -> tuple[int, str]:
