@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import urllib3
 
 from .api import pause
+from .config import is_loopback
 from .errors import PullprodError, UnreachableError, UsageError
 from .package import PackagedFile
 
@@ -31,6 +32,10 @@ class ExpiredError(PullprodError):
     """An upload address is not valid any more; a fresh one has to be asked for."""
 
 
+class UnsafeError(PullprodError):
+    """An upload address would carry files in the clear; whoever runs the control plane has to look."""
+
+
 class Uploader:
     """Sends files to the addresses that the control plane hands out. The token is never sent there."""
 
@@ -45,10 +50,13 @@ class Uploader:
         """Send all items of a page; the first that fails for good stops the rest.
 
         Raises:
+            UnsafeError: an address would carry them in the clear; nothing of the page was sent.
             ExpiredError: an address is not valid any more.
             UsageError: a file changed since it was hashed.
             UnreachableError: the store does not take it, however often it is tried.
         """
+        for item in items:
+            _check_address(item["url"])
         threads, stop = ThreadPoolExecutor(THREADS), Event()
         try:
             for future in [threads.submit(self._send, item, stop) for item in items]:
@@ -86,6 +94,20 @@ class Uploader:
                 return answer.status, answer.data, answer.headers.get("Retry-After")
         except urllib3.exceptions.HTTPError:
             return 0, b"", None
+
+
+def _check_address(url: str) -> None:
+    """Refuse anything but https, and http on this machine, as the library that sends reads the address."""
+    try:
+        parts = urllib3.util.parse_url(url)
+    except urllib3.exceptions.LocationParseError:
+        raise UnsafeError("The control plane gave an upload address that is none. Nothing was sent there.") from None
+    host = (parts.host or "").strip("[]")
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        raise UnsafeError(
+            f"The control plane wants the files sent to {parts.scheme}://{host}; only https is safe. "
+            "Nothing was sent there. Tell whoever runs it."
+        )
 
 
 def _opened(file: PackagedFile) -> BinaryIO:

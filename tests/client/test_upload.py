@@ -14,7 +14,7 @@ from pullprod.config import Connection
 from pullprod.errors import PullprodError, UnreachableError, UsageError
 from pullprod.package import PackagedFile, package
 from pullprod.publish import publish
-from pullprod.upload import ExpiredError, Uploader
+from pullprod.upload import ExpiredError, UnsafeError, Uploader
 from tests.support.client import Answer, Faulty, Json, drops, drops_midway, problem, says, write
 
 
@@ -126,6 +126,33 @@ def test_an_answer_that_is_not_expected_is_told(
     with pytest.raises(PullprodError, match=told):
         Uploader(files).send(items(files[:1], broken.url))
     assert len(broken.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://store.example/put",
+        "http://127.0.0.1.store.example/put",
+        "http://127.0.0.1@store.example/put",
+        "//127.0.0.1/put",
+        "file:///etc/passwd",
+        "https:///put",
+        "http://[/put",
+        "",
+    ],
+)
+def test_an_address_that_would_carry_files_in_the_clear_is_refused_before_any_is_sent(
+    broken: Faulty, files: list[PackagedFile], url: str
+) -> None:
+    *good, last = items(files, broken.url)
+    with pytest.raises(UnsafeError, match="Nothing was sent there"):
+        Uploader(files).send([*good, {**last, "url": url}])
+    assert broken.seen == []
+
+
+@pytest.mark.parametrize("url", ["https://store.example/put", "http://[::1]:1/put", "http://store.localhost:1/put"])
+def test_addresses_that_are_taken(url: str) -> None:
+    upload._check_address(url)
 
 
 def test_an_expired_address_is_told_apart(broken: Faulty, files: list[PackagedFile]) -> None:
