@@ -208,15 +208,19 @@ def connection(project: Project, url: str | None, environ: Mapping[str, str] = o
     found = chosen or project.url or own.get("url")
     if not found:
         raise UsageError("Where is the control plane? Set PULLPROD_URL, or give --url.")
-    checked = _checked(found)
+    checked = checked_address(found)
     token = environ.get("PULLPROD_TOKEN") or own.get("token")
     # Anyone may write a pullprod.toml into a repository; it must not decide who gets the user's token.
-    withheld = not environ.get("PULLPROD_TOKEN") and not chosen and checked != _checked(own.get("url", checked))
-    return Connection(checked, _checked_token(token) if token and not withheld else None, withheld=withheld)
+    withheld = not environ.get("PULLPROD_TOKEN") and not chosen and checked != checked_address(own.get("url", checked))
+    return Connection(checked, checked_token(token) if token and not withheld else None, withheld=withheld)
 
 
-def _checked_token(token: str) -> str:
-    """Secrets often end in a line break. Any other stray character would be refused, and shown, far below."""
+def checked_token(token: str) -> str:
+    """Return a token without what surrounds it: secrets often end in a line break.
+
+    Raises:
+        UsageError: it has any other stray character, which would be refused, and shown, far below.
+    """
     stripped = token.strip()
     if not stripped.isascii() or not stripped.isprintable() or " " in stripped:
         raise UsageError("The token has characters that no token has. It is one word, like pp_…: copy it again.")
@@ -228,7 +232,12 @@ def is_loopback(host: str | None) -> bool:
     return host in {"localhost", "127.0.0.1", "::1"} or (host or "").endswith(".localhost")
 
 
-def _checked(url: str) -> str:
+def checked_address(url: str) -> str:
+    """Return a control plane's address without a slash at its end.
+
+    Raises:
+        UsageError: it is none, or a token would be sent there in the clear.
+    """
     try:
         parts = urlsplit(url.strip())
         # Reading the port checks it.

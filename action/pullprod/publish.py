@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Protocol
 
+from . import git
 from .api import Api, Json, part, pause
 from .config import Function, Project
 from .errors import NotLiveError, PullprodError
 from .git import Commit
-from .package import PackagedFile
+from .package import PackagedFile, packaged
 from .upload import ExpiredError, Uploader
 
 _ROUNDS = 3
@@ -21,6 +23,9 @@ _SLOWEST = 4  # Attempts, after which pauses are no longer than about three seco
 
 class Meter(Protocol):
     """Is told what happens, to draw it."""
+
+    def hashed(self, size: int) -> None:
+        """One file was read."""
 
     def expect(self, files: int, size: int) -> None:
         """So much will be sent."""
@@ -41,6 +46,25 @@ class Published:
     stayed: Sequence[Json]
     uploaded_files: int
     uploaded_bytes: int
+
+
+def checked_out(project: Project, site: Path | None, branch: str | None = None) -> Commit:
+    """Return the commit that a site belongs to: that of the work tree it lies in, else of the project's own.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return git.read(site if site and git.is_work_tree(site) else project.root, branch)
+
+
+def publish_site(api: Api, app: str, project: Project, site: Path | None, commit: Commit, meter: Meter) -> Published:
+    """Package a site and the project's functions, and publish them as a version of `commit`.
+
+    Raises:
+        PullprodError: something in it cannot be published, it was refused, or it could not be finished.
+    """
+    with packaged(project, site, meter.hashed) as (files, zips):
+        return publish(api, app, manifest(project, commit, files, zips), [*files, *zips], meter)
 
 
 def manifest(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
-from ..errors import NotLiveError
 from .common import Context, connected
 from .looking import tell_commits, tell_files
 from .output import clean, note, print_json, result
-
-_POLL_S = 0.5
 
 
 def _path(context: Context, pointer: str) -> str:
@@ -85,17 +81,10 @@ def rollback_command(
 
 def _finish(context: Context, pointer: str, answer: dict[str, Any], timeout: int) -> None:
     """Wait until the swap is shown, then tell. A newer swap may have taken its place meanwhile."""
-    shown, swap = answer["pointer"], answer["swap"]
-    deadline = time.monotonic() + timeout
-    while shown["state"] == "applying" and shown["generation"] == swap["generation"]:
-        if time.monotonic() >= deadline:
-            raise NotLiveError(
-                f"Generation {swap['generation']} of {pointer} is decided, but not shown after {timeout} s. "
-                "It will be: see `pullprod status`.",
-                {**answer, "code": "not-live", "detail": "The swap is decided, but not shown yet."},
-            )
-        time.sleep(_POLL_S)
-        shown = context.api.get(_path(context, pointer))
+    from ..swaps import wait_until_shown  # noqa: PLC0415
+
+    swap = answer["swap"]
+    shown = wait_until_shown(context.api, _path(context, pointer), answer, timeout)
     if context.as_json:
         print_json({"pointer": shown, "swap": swap})
         return

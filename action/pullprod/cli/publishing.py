@@ -19,18 +19,15 @@ from .output import clean, note, on_terminal, print_json, result, warn
 @connected
 def publish_command(context: Context, directory: Path | None, branch: str | None) -> None:
     """Package DIRECTORY, or what pullprod.toml names, and make it a version of this commit. Nothing goes live."""
-    from .. import git  # noqa: PLC0415
-    from ..package import packaged  # noqa: PLC0415
-    from ..publish import manifest, publish  # noqa: PLC0415
+    from ..publish import checked_out, publish_site  # noqa: PLC0415
 
     app = app_name(context.project, context.given_app)
     site = site_directory(context.project, directory)
-    commit = git.read(site if site and git.is_work_tree(site) else context.project.root, branch)
+    commit = checked_out(context.project, site, branch)
     if commit.dirty:
         warn("there are uncommitted changes; the version is recorded as dirty.")
-    with _progress() as progress, packaged(context.project, site, progress.hashed) as (files, zips):
-        announced = manifest(context.project, commit, files, zips)
-        done = publish(context.api, app, announced, [*files, *zips], progress)
+    with _progress() as progress:
+        done = publish_site(context.api, app, context.project, site, commit, progress)
     if context.as_json:
         sent = {"uploaded_files": done.uploaded_files, "uploaded_bytes": done.uploaded_bytes}
         print_json({"version": done.version, **sent, "state": done.version["state"], "stayed": done.stayed})
