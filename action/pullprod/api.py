@@ -52,10 +52,14 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         self._url = connection.url
         self._session = requests.Session()
-        self._session.auth = Bearer(connection.token)
+        self.use(connection.token)
         self._session.headers["User-Agent"] = f"pullprod/{__version__}"
         # A proxy cannot reach this machine's own loopback.
         self._session.trust_env = not is_loopback(urlsplit(connection.url).hostname)
+
+    def use(self, token: str | None) -> None:
+        """Go on with another token."""
+        self._session.auth = Bearer(token)
 
     def get(self, path: str, **query: str | int | None) -> Json:
         """Return what a path answers."""

@@ -73,6 +73,20 @@ class UnreachableError(PullprodError):
     """The control plane does not answer."""
 
 
+def as_problem(fault: BaseException) -> dict[str, Any]:
+    """Return whatever was raised as a problem with a `code` and one sentence of `detail`."""
+    if isinstance(fault, PullprodError):
+        return {**fault.problem, "detail": str(fault)}
+    if isinstance(fault, KeyboardInterrupt):
+        return {"code": "interrupted", "detail": "Interrupted. What has arrived is kept."}
+    if isinstance(fault, OSError):
+        return {"code": "system", "detail": f"{fault.filename or 'The system'}: {fault.strerror or fault}."}
+    # Only its kind: the message of an error that nobody foresaw may hold a token.
+    kind = type(fault).__name__
+    detail = f"Something unforeseen happened ({kind}). Is the address one of a control plane of this version?"
+    return {"code": "unforeseen", "detail": detail}
+
+
 _BY_CODE: dict[str, type[PullprodError]] = {"pointer-held": RefusedError, "guard-refused": RefusedError}
 _BY_STATUS: dict[int, type[PullprodError]] = {
     401: NotAllowedError,

@@ -39,13 +39,17 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class Published:
-    """What a publish did; `stayed` are the pointers that do not follow to the version, each with the reason."""
+    """What a publish did; `stayed` are the pointers that do not follow to the version, each with the reason.
+
+    It is `new` unless the version was ready before; then `pointer` is None.
+    """
 
     version: Json
     pointer: Json | None
     stayed: Sequence[Json]
     uploaded_files: int
     uploaded_bytes: int
+    new: bool
 
 
 def checked_out(project: Project, site: Path | None, branch: str | None = None) -> Commit:
@@ -95,7 +99,7 @@ def publish(api: Api, app: str, announced: Json, files: Sequence[PackagedFile], 
     begun = api.call("POST", f"/v1/apps/{part(app)}/versions", announced)
     version: Json = begun["version"]
     if version["state"] == "ready":
-        return Published(version, None, begun["stayed"], 0, 0)
+        return Published(version, None, begun["stayed"], 0, 0, new=False)
     meter.expect(begun["missing_files"], begun["missing_bytes"])
     uploader = Uploader(files, meter.sent)
     path = f"/v1/apps/{part(app)}/versions/{part(version['id'])}"
@@ -109,7 +113,8 @@ def publish(api: Api, app: str, announced: Json, files: Sequence[PackagedFile], 
                 raise
             page = None
             continue
-        return Published(done["version"], done["pointer"], done["stayed"], uploader.files, uploader.bytes)
+        sent = (uploader.files, uploader.bytes)
+        return Published(done["version"], done["pointer"], done["stayed"], *sent, new=True)
     raise AssertionError("the last round returns or raises")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ..errors import PullprodError
+from ..errors import PullprodError, as_problem
 
 _INTERRUPTED = 130
 
@@ -71,21 +71,14 @@ def report(command: Callable[[], object], *, as_json: bool) -> int:
 
 def _told(fault: BaseException) -> tuple[dict[str, Any], int]:
     """Return a fault as a problem, and the exit code that goes with it."""
-    if isinstance(fault, PullprodError):
-        return {**fault.problem, "detail": str(fault)}, fault.exit_code
     if isinstance(fault, click.ClickException):
         return {"code": "usage", "detail": fault.format_message()}, fault.exit_code
     if isinstance(fault, (click.Abort, KeyboardInterrupt)):
-        return {"code": "interrupted", "detail": "Interrupted. What has arrived is kept."}, _INTERRUPTED
+        return as_problem(KeyboardInterrupt()), _INTERRUPTED
     if isinstance(fault, ModuleNotFoundError):
         detail = f"The library {fault.name} is not installed. `pullprod serve` needs: pip install 'pullprod[server]'."
         return {"code": "not-installed", "detail": detail}, 1
-    if isinstance(fault, OSError):
-        detail = f"{fault.filename or 'The system'}: {fault.strerror or fault}."
-        return {"code": "system", "detail": detail}, 1
-    # Only its kind: the message of an error that nobody foresaw may hold a token.
-    detail = f"Something unforeseen happened ({type(fault).__name__}). Is PULLPROD_URL a control plane of this version?"
-    return {"code": "unforeseen", "detail": detail}, 1
+    return as_problem(fault), fault.exit_code if isinstance(fault, PullprodError) else 1
 
 
 def _unread() -> int:

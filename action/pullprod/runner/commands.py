@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..api import Api, part
 from ..config import Project
-from ..errors import NotLiveError
+from ..swaps import wait_until_shown
 from . import markdown, workflow
 from .identity import Run
 from .inputs import Inputs
 from .outcome import Outcome, of_pointer
 
 Json = Mapping[str, Any]
-_POLL_S = 0.5
 _LIVE_WITHIN_S = 120
 
 
@@ -53,18 +51,9 @@ def rollback(step: Step) -> Outcome:
     return _swapped(step, step.api.call("POST", f"{step.pointer_path}/rollback", body))
 
 
-def _swapped(step: Step, answer: Json) -> Outcome:
-    swap, pointer = answer["swap"], answer["pointer"]
-    until = time.monotonic() + _LIVE_WITHIN_S
-    while pointer["generation"] == swap["generation"] and pointer["state"] != "applied":
-        if time.monotonic() > until:
-            raise NotLiveError(
-                f"Generation {swap['generation']} of {step.inputs.pointer} is decided, but not shown after "
-                f"{_LIVE_WITHIN_S} s. It will be; the reconciler goes on.",
-                {**answer, "code": "not-live", "detail": "The swap is decided, but not shown yet."},
-            )
-        time.sleep(_POLL_S)
-        pointer = step.api.get(step.pointer_path)
+def _swapped(step: Step, answer: dict[str, Any]) -> Outcome:
+    swap = answer["swap"]
+    pointer = wait_until_shown(step.api, step.pointer_path, answer, _LIVE_WITHIN_S)
     rows = [
         ("Pointer", markdown.code(pointer["name"])),
         ("Shows", markdown.code(swap["to"])),

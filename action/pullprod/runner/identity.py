@@ -15,7 +15,7 @@ from urllib.parse import quote
 import requests
 
 from ..api import Api, Bearer, pause
-from ..config import Connection
+from ..config import Connection, checked_token
 from ..errors import NotAllowedError, PullprodError, UnreachableError
 from . import workflow
 
@@ -66,7 +66,7 @@ def read_run(environ: Mapping[str, str]) -> Run:
 def connect(run: Run, url: str, app: str) -> Connection:
     """Return a connection with a token for `app`: PULLPROD_TOKEN if it is set, else one that OIDC gets us.
 
-    Every secret is masked before anything else is printed.
+    Whatever it gets is masked before anything else is printed.
 
     Raises:
         UntrustedError: GitHub gives this run no identity, on purpose.
@@ -74,14 +74,47 @@ def connect(run: Run, url: str, app: str) -> Connection:
     """
     given = run.environ.get("PULLPROD_TOKEN", "").strip()
     if given:
-        workflow.mask(given)
-        return Connection(url, given)
+        return Connection(url, checked_token(given))
+    try:
+        return _exchanged(run, url, app)
+    except NotAllowedError as refused:
+        # A proof is good for one exchange. If the answer to it was lost, the repeat says so.
+        if refused.problem.get("reason") == "replayed":
+            return _exchanged(run, url, app)
+        if isinstance(refused, UntrustedError) or "status" not in refused.problem:
+            raise
+        raise NotAllowedError(_explained(refused, run, url, app), refused.problem) from None
+
+
+def _exchanged(run: Run, url: str, app: str) -> Connection:
     proof = _identity_token(run, url)
     workflow.mask(proof)
-    answer = Api(Connection(url, proof)).call("POST", "/v1/token", {"app": app})
-    token = str(answer["token"])
+    token = str(Api(Connection(url, proof)).call("POST", "/v1/token", {"app": app})["token"])
     workflow.mask(token)
     return Connection(url, token)
+
+
+def _explained(refused: NotAllowedError, run: Run, url: str, app: str) -> str:
+    """Say what a refused exchange means to whoever wrote the workflow, and what they can change."""
+    problem, repository = refused.problem, run.environ.get("GITHUB_REPOSITORY", "this repository")
+    if problem.get("reason") == "audience":
+        return f"The input url is {url}, but the control plane there is {problem['audience']}: give that address."
+    if problem.get("reason") == "issuer":
+        server = run.environ.get("GITHUB_SERVER_URL", "this server")
+        return f"The control plane takes no identities from {server}: name its issuer in the control plane's settings."
+    wanted = problem.get("would_admit")
+    if not wanted:
+        return str(refused)
+    differs = next(iter(problem.get("mismatches") or []), None)
+    if differs is None or differs["claim"] in {"repository_id", "repository_owner_id"}:
+        return (
+            f"The app {app} does not trust {repository}: an admin of the control plane adds a rule with repository_id "
+            f"{wanted['repository_id']} and repository_owner_id {wanted['repository_owner_id']} to the app's trust."
+        )
+    return (
+        f"The app {app} trusts {repository} only where {differs['claim']} is {differs['expected']}, and this run's is "
+        f"{differs['found'] or 'not set'}: run it from there, or an admin of the control plane changes the app's trust."
+    )
 
 
 def _identity_token(run: Run, audience: str) -> str:
@@ -89,7 +122,6 @@ def _identity_token(run: Run, audience: str) -> str:
     secret = run.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
     if not address or not secret:
         raise _no_identity(run)
-    workflow.mask(secret)
     joint = "&" if "?" in address else "?"
     return _fetched(f"{address}{joint}audience={quote(audience, safe='')}", secret)
 

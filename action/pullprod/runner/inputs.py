@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config import checked_address
 from ..errors import UsageError
 
 COMMANDS = ("publish", "point", "rollback", "hold", "unhold", "plan", "prune", "audit", "status")
@@ -48,7 +49,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
     command = _one_of(given, "command", COMMANDS)
     inputs = Inputs(
         command=command,
-        url=_required(given, "url", "the control plane's address, like https://pullprod.example.com"),
+        url=checked_address(_required(given, "url", "the control plane's address, like https://pullprod.example.com")),
         app=given.get("app") or None,
         path=Path(given["path"]) if given.get("path") else None,
         config=Path(given["config"]) if given.get("config") else None,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
-from ..config import Project, app_name, load_project
-from ..errors import PullprodError
+from ..config import Project, load_project
+from ..errors import UsageError, as_problem
 from . import report, workflow
 from .commands import COMMANDS, Step
 from .identity import Run, UntrustedError, connect, read_run
@@ -15,46 +14,42 @@ from .inputs import Inputs, read
 from .outcome import Outcome, failed, skipped
 from .publish import MaskingApi, publish
 
+_SECRETS = ("PULLPROD_TOKEN", "PULLPROD_INPUT_GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+
 
 def main() -> int:
     """Run the step and return its exit code. Every output is set, whatever happens."""
     environ = dict(os.environ)
-    run = read_run(environ)
-    inputs: Inputs | None = None
+    for name in _SECRETS:
+        workflow.mask(environ.get(name, "").strip())
     try:
-        inputs = read(environ)
-        outcome = _act(inputs, run, environ)
-    except UntrustedError as untrusted:
-        outcome = _untrusted(inputs, untrusted)
-    except PullprodError as fault:
-        outcome = failed(str(fault), fault.problem)
-    except OSError as fault:
-        detail = f"{fault.filename or 'The system'}: {fault.strerror or fault}."
-        outcome = failed(detail, {"code": "system", "detail": detail})
-    except Exception as fault:  # noqa: BLE001 - only its kind: the message of what nobody foresaw may hold a secret.
-        detail = f"Something unforeseen happened ({type(fault).__name__}). Is url a control plane of this version?"
-        outcome = failed(detail, {"code": "unforeseen", "detail": detail})
+        outcome = _act(read(environ), read_run(environ))
+    except BaseException as fault:  # noqa: BLE001 - nobody is shown a traceback, and a cancelled job has outputs, too.
+        outcome = failed(as_problem(fault))
     return _tell(outcome)
 
 
-def _act(inputs: Inputs, run: Run, environ: Mapping[str, str]) -> Outcome:
-    project = load_project(Path(environ.get("GITHUB_WORKSPACE") or Path.cwd()), inputs.config)
-    app = app_name(project, inputs.app, {})
-    step = _step(inputs, project, app, run)
+def _act(inputs: Inputs, run: Run) -> Outcome:
+    project = load_project(Path(run.environ.get("GITHUB_WORKSPACE") or Path.cwd()), inputs.config)
+    app = _app(inputs, project)
+    try:
+        api = MaskingApi(lambda: connect(run, inputs.url, app))
+    except UntrustedError as untrusted:
+        if inputs.fail_untrusted:
+            raise
+        workflow.notice(str(untrusted))
+        return skipped(str(untrusted))
+    step = Step(inputs, project, app, api, run)
     outcome = publish(step) if inputs.command == "publish" else COMMANDS[inputs.command](step)
     report.to_github(step, outcome)
     return outcome
 
 
-def _step(inputs: Inputs, project: Project, app: str, run: Run) -> Step:
-    return Step(inputs, project, app, MaskingApi(connect(run, inputs.url.rstrip("/"), app)), run)
-
-
-def _untrusted(inputs: Inputs | None, untrusted: UntrustedError) -> Outcome:
-    if inputs is None or inputs.fail_untrusted:
-        return failed(str(untrusted), untrusted.problem)
-    workflow.notice(str(untrusted))
-    return skipped(str(untrusted))
+def _app(inputs: Inputs, project: Project) -> str:
+    found = inputs.app or project.app
+    if not found:
+        raise UsageError('Which app? Give the input app, or write app = "…" into pullprod.toml.')
+    return found
 
 
 def _tell(outcome: Outcome) -> int:

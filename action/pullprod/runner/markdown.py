@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 _MAX_COMMITS = 20
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>@:])")
+_MAX_TEXT = 1_000
+_MAX_TITLE = 100
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_LINKING = frozenset("@#:.-")
+_JOINER = "&#8288;"
 _SAFE_URL = re.compile(r"https?://[A-Za-z0-9.:/_~-]+")
 
 
-def text(value: object) -> str:
-    """Return user text as it will be read: one line, no markup, no mention of anybody, no link."""
-    flat = " ".join(str(value).split())
-    printable = "".join(char if char.isprintable() else " " for char in flat)
-    return html.escape(_SPECIAL.sub(r"\\\1", printable).replace("@", "@\u2060"), quote=False)
+def text(value: object, most: int = _MAX_TEXT) -> str:
+    """Return user text as it will be read: one line, at most so long, no markup, no mention of anybody, no link.
+
+    GitHub looks for mentions, issues and addresses in what results from Markdown, so an invisible joiner parts them.
+    """
+    return _escaped(_flat(value, most), _LINKING)
 
 
-def code(value: object) -> str:
-    """Return user text in a fixed-width font."""
-    flat = " ".join(str(value).split()).replace("`", "'")
-    return f"<code>{html.escape(flat, quote=False).replace('|', '&#124;').replace('@', '@&#8288;')}</code>"
+def code(value: object, most: int = _MAX_TEXT) -> str:
+    """Return user text in a fixed-width font, where GitHub links nothing but mail, so that it may be copied."""
+    return f"<code>{_escaped(_flat(value, most), frozenset('@'))}</code>"
+
+
+def _escaped(line: str, linking: frozenset[str]) -> str:
+    """Write punctuation as numbers, which Markdown does not look into, with joiners around what makes links.
+
+    Source: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
+    """
+
+    def number(found: re.Match[str]) -> str:
+        joiner = _JOINER if found[0] in linking else ""
+        return f"{joiner}&#{ord(found[0])};{joiner}"
+
+    return _PUNCTUATION.sub(number, line)
+
+
+def _flat(value: object, most: int) -> str:
+    line = " ".join("".join(char if char.isprintable() else " " for char in str(value)).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def link(url: object) -> str:
@@ -40,6 +61,10 @@ def commits(title: str, listed: Sequence[Mapping[str, Any]]) -> str:
     """Return a list of commits that come or go, empty if there are none."""
     if not listed:
         return ""
-    shown = [f"- {code(str(c['commit'])[:12])} {text(c.get('message') or '')}" for c in listed[:_MAX_COMMITS]]
+    shown = [f"- {code(str(c['commit'])[:12])} {text(_title(c), _MAX_TITLE)}" for c in listed[:_MAX_COMMITS]]
     more = [f"- and {len(listed) - _MAX_COMMITS} more"] if len(listed) > _MAX_COMMITS else []
     return "\n".join([f"\n**{title}**\n", *shown, *more]) + "\n"
+
+
+def _title(commit: Mapping[str, Any]) -> str:
+    return str(commit.get("message") or "").strip().partition("\n")[0]

@@ -19,6 +19,8 @@ NAMES = (
     "changed",
     "result",
 )
+# A later step that puts the result into its environment may have no more: Linux takes 128 KB for one variable.
+_MAX_RESULT = 100_000
 _NOTHING = {"uploaded-files": "0", "uploaded-bytes": "0", "changed": "false", "result": "{}"}
 
 
@@ -38,13 +40,22 @@ class Outcome:
 
     def all_outputs(self) -> dict[str, str]:
         """Return every output; those that this outcome does not know are empty, counts are 0."""
-        known = {**_NOTHING, **self.outputs, "result": json.dumps(self.result, separators=(",", ":"))}
+        known = {**_NOTHING, **self.outputs, "result": _compact(self.result)}
         return {name: known.get(name, "") for name in NAMES}
 
 
-def failed(detail: str, problem: Mapping[str, Any]) -> Outcome:
+def _compact(result: Mapping[str, Any]) -> str:
+    """Return the result as JSON in ASCII; of one that is too long only that it is."""
+    text = json.dumps(result, separators=(",", ":"))
+    if len(text) <= _MAX_RESULT:
+        return text
+    detail = f"The answer has {len(text):,} characters, more than an output may have. Ask the API for it."
+    return json.dumps({"code": "result-too-long", "detail": detail}, separators=(",", ":"))
+
+
+def failed(problem: Mapping[str, Any]) -> Outcome:
     """Return the outcome of a command that was refused or could not be finished."""
-    return Outcome({"state": "failed"}, detail, failed=True, result=dict(problem))
+    return Outcome({"state": "failed"}, str(problem["detail"]), failed=True, result=dict(problem))
 
 
 def skipped(detail: str) -> Outcome:

@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .. import git
 from ..api import Api, part
 from ..config import Connection, site_directory
 from ..errors import NotAllowedError, NotFoundError, PullprodError, RefusedError
-from ..package import packaged
-from ..publish import Published, manifest
-from ..publish import publish as send
+from ..publish import Published, checked_out, publish_site
 from . import markdown, workflow
 from .commands import Step
 from .outcome import Outcome
 
 Json = Mapping[str, Any]
 _PRODUCTION = "production"
+_NO_TOKEN = 401
 
 
 class MaskingApi(Api):
-    """An Api that masks what its answers hold of secrets before anybody can print it: the parts of upload URLs."""
+    """An Api that masks the secrets in its answers, the parts of upload URLs, before anybody can print them.
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+    `connect` gets another token when one has run out: a run's lives 15 minutes, and an upload may take longer.
+    """
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        super().__init__(connect())
+        self._connect = connect
         self._masked: set[str] = set()
 
     def call(
         self, method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
         """Return the JSON that a call answers, as `Api.call` does."""
-        answer = super().call(method, path, body, headers)
+        try:
+            answer = super().call(method, path, body, headers)
+        except NotAllowedError as refused:
+            if refused.problem.get("status") != _NO_TOKEN:
+                raise
+            self.use(self._connect().token)
+            answer = super().call(method, path, body, headers)
         for secret in _secrets(answer):
             if secret not in self._masked:
                 self._masked.add(secret)
@@ -50,14 +58,19 @@ def _secrets(answer: Json) -> Iterator[str]:
 
 
 class _Log:
-    """Tells nothing while it goes on: a log is read afterwards."""
+    """Tells each thing once: a log is read afterwards."""
+
+    def __init__(self) -> None:
+        self._files = self._bytes = 0
 
     def hashed(self, size: int) -> None:
-        """Ignore."""
+        """Count."""
+        self._files += 1
+        self._bytes += size
 
     def expect(self, files: int, size: int) -> None:
-        """Tell once what will be sent."""
-        workflow.line(f"sending {files:,} files, {size:,} bytes")
+        """Tell what there is, and what will be sent."""
+        workflow.line(f"{self._files:,} files, {self._bytes:,} bytes; to send: {files:,} files, {size:,} bytes")
 
     def sent(self, size: int) -> None:
         """Ignore."""
@@ -70,16 +83,14 @@ class _Log:
 def publish(step: Step) -> Outcome:
     """Publish the site directory as a version of the commit that is checked out."""
     site = site_directory(step.project, step.inputs.path)
-    commit = git.read(site if site and git.is_work_tree(site) else step.project.root)
-    with (
-        workflow.group("pullprod: package and upload"),
-        packaged(step.project, site, _Log().hashed) as (files, zips),
-    ):
-        everything = [*files, *zips]
-        workflow.line(f"{len(everything):,} files, {sum(file.size for file in everything):,} bytes")
-        done = send(step.api, step.app, manifest(step.project, commit, files, zips), everything, _Log())
-    followed = _follow(step, done.version)
-    pointer = followed or done.pointer
+    commit = checked_out(step.project, site)
+    if commit.dirty:
+        workflow.line("there are uncommitted changes; the version is recorded as dirty")
+    with workflow.group("pullprod: package and upload"):
+        done = publish_site(step.api, step.app, step.project, site, commit, _Log())
+    for kept in done.stayed:
+        workflow.warning(f"{kept['pointer']} does not follow ({kept['guard']}): {kept['detail']}")
+    pointer = _follow(step, done.version) or done.pointer or _showing(step, done.version)
     return Outcome(
         _outputs(done, pointer),
         f"{done.version['id']} is ready: {done.version['url'] or 'it has no address'}",
@@ -108,6 +119,12 @@ def _follow(step: Step, version: Json) -> Json | None:
     return moved
 
 
+def _showing(step: Step, version: Json) -> Json | None:
+    """Return a pointer that shows a version which was ready before, so that a re-run has the outputs of the first."""
+    names = version["pointers"]
+    return step.api.get(f"{step.app_path}/pointers/{part(names[0])}") if names else None
+
+
 def _outputs(done: Published, pointer: Json | None) -> dict[str, str]:
     shown = pointer or {}
     return {
@@ -119,17 +136,18 @@ def _outputs(done: Published, pointer: Json | None) -> dict[str, str]:
         "previous": str(shown.get("previous") or ""),
         "uploaded-files": str(done.uploaded_files),
         "uploaded-bytes": str(done.uploaded_bytes),
-        "changed": str(done.uploaded_files > 0 or shown.get("version") == done.version["id"]).lower(),
+        "changed": str(done.new).lower(),
     }
 
 
 def _summary(step: Step, done: Published, pointer: Json | None) -> str:
     version = done.version
     saved = max(version["bytes"] - done.uploaded_bytes, 0)
+    shown = f"{markdown.code(pointer['name'])} {markdown.link(pointer['url'])}" if pointer else "-"
     rows = [
         ("Version", markdown.code(version["id"])),
         ("Address", markdown.link(version["url"])),
-        ("Branch", markdown.link(pointer["url"]) if pointer else "-"),
+        ("Shown by", shown),
         ("Files", f"{version['files']:,}, {version['bytes']:,} bytes"),
         ("Sent", f"{done.uploaded_files:,} files, {done.uploaded_bytes:,} bytes; {saved:,} bytes were there already"),
     ]
@@ -149,7 +167,10 @@ def _since_production(step: Step, version: Json) -> str:
     except PullprodError as fault:
         workflow.warning(f"What differs from production could not be told: {fault}")
         return ""
-    commits = between["commits"]
-    return markdown.commits("Gained since production", commits["gained"]) + markdown.commits(
-        "Lost against production", commits["lost"]
+    commits, files = between["commits"], between["files"]
+    counts = ", ".join(f"{len(files[kind]):,} {kind}" for kind in ("added", "changed", "removed"))
+    return (
+        markdown.commits("Gained since production", commits["gained"])
+        + markdown.commits("Lost against production", commits["lost"])
+        + f"\nFiles since production: {counts}.\n"
     )

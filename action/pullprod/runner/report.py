@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..errors import PullprodError
+from ..api import part
+from ..errors import NotFoundError, as_problem
 from . import workflow
 from .commands import Step
-from .github import GitHub
+from .github import GitHub, MissingPermissionError
 from .outcome import Outcome
 
 _MOVES = frozenset({"point", "rollback"})
+_PRODUCTION = "production"
+_ABBREVIATED = 12  # So many digits of its commit begin a version's id.
 
 
 def to_github(step: Step, outcome: Outcome) -> None:
@@ -17,13 +20,12 @@ def to_github(step: Step, outcome: Outcome) -> None:
     token, repository = step.inputs.github_token, environ.get("GITHUB_REPOSITORY")
     if not token or not repository:
         return
-    workflow.mask(token)
     github = GitHub(environ.get("GITHUB_API_URL") or "https://api.github.com", repository, token)
     for act in (_comment, _deployment, _status):
         try:
             act(step, outcome, github)
-        except PullprodError as fault:
-            workflow.warning(f"{fault} The {step.inputs.command} itself is done.")
+        except Exception as fault:  # noqa: BLE001 - whatever GitHub answers, what is done stays done.
+            workflow.warning(f"{as_problem(fault)['detail']} The {step.inputs.command} itself is done.")
 
 
 def _comment(step: Step, outcome: Outcome, github: GitHub) -> None:
@@ -33,20 +35,44 @@ def _comment(step: Step, outcome: Outcome, github: GitHub) -> None:
 
 
 def _deployment(step: Step, outcome: Outcome, github: GitHub) -> None:
-    address = outcome.outputs.get("pointer-url") or outcome.outputs.get("url")
+    address = outcome.outputs.get("url")
     if step.inputs.github_deployment and outcome.sha and address and step.inputs.command in {"publish", *_MOVES}:
         environment = step.inputs.pointer if step.inputs.command in _MOVES else "preview"
-        github.deployment(outcome.sha, environment, address)
+        github.deployment(_on_github(step, outcome.sha), environment, address)
 
 
 def _status(step: Step, outcome: Outcome, github: GitHub) -> None:
-    """Say on a commit that it is production now, and on the one before that it was."""
-    if step.inputs.command not in _MOVES or step.inputs.pointer != "production" or not outcome.sha:
+    """Say on the commit, and on the one that production showed before, where it stands. Not asked for: not said."""
+    moves = step.inputs.command in _MOVES and step.inputs.pointer == _PRODUCTION
+    if not outcome.sha or not (moves or step.inputs.command == "publish"):
         return
-    address = outcome.outputs.get("pointer-url", "")
-    github.status(outcome.sha, "success", f"is production, generation {outcome.outputs['generation']}", address)
-    before = outcome.result["swap"]["from"]
-    if before and before != outcome.result["swap"]["to"]:
-        commit = str(step.api.get(f"{step.app_path}/versions/{before}")["commit"])
-        if commit != outcome.sha:
-            github.status(commit, "success", "was production", address)
+    commits = {outcome.sha}
+    if moves and (before := outcome.result["swap"]["from"]):
+        commits.add(str(step.api.get(f"{step.app_path}/versions/{part(before)}")["commit"]))
+    try:
+        for commit in commits:
+            state, description, url = _standing(step, commit)
+            github.status(_on_github(step, commit), state, description, url)
+    except MissingPermissionError:
+        workflow.line("no commit status: the job has no `statuses: write`")
+
+
+def _standing(step: Step, commit: str) -> tuple[str, str, str]:
+    """Return state, description and address of a commit's status: whether it is, was or never was production."""
+    path, start = f"{step.app_path}/pointers/{_PRODUCTION}", commit[:_ABBREVIATED]
+    try:
+        pointer = step.api.get(path)
+    except NotFoundError:
+        return "pending", "was never production", ""
+    address = str(pointer["url"] or "")
+    if str(pointer["version"] or "").startswith(start):
+        return "success", f"is production, generation {pointer['generation']}", address
+    if any(str(swap["to"]).startswith(start) for swap in step.api.items(f"{path}/history")):
+        return "success", "was production", address
+    return "pending", "was never production", address
+
+
+def _on_github(step: Step, commit: str) -> str:
+    """Return the commit that people see: for a pull request its head, not the merge that GitHub made up to test it."""
+    head = ((step.run.pull_request or {}).get("head") or {}).get("sha")
+    return str(head) if head and commit == step.run.environ.get("GITHUB_SHA") else commit

@@ -36,10 +36,13 @@ def _print(line: str) -> None:
 
 
 def line(text: str) -> None:
-    """Print a line of the log. Whatever users wrote in it, it is no workflow command and no further line."""
-    shown = "".join(char if char.isprintable() else " " for char in text)
-    # A command starts a line with `::`, an older kind with `##[`; a space before it makes it text.
-    _print(f" {shown}" if shown.lstrip().startswith(("::", "##[")) else shown)
+    """Print a line of the log. Whatever users wrote in it, it is no workflow command and no further line.
+
+    The runner takes `::` for a command after any leading space, and `##[` wherever it stands in a line:
+    https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+    """
+    shown = "".join(char if char.isprintable() else " " for char in text).replace("##[", "## [")
+    _print(f"· {shown}" if shown.lstrip().startswith("::") else shown)
 
 
 def notice(text: str) -> None:

@@ -130,6 +130,7 @@ class OidcVerifier:
                 "audience",
                 f"The token is not meant for us: ask for one with the audience {self._audience}.",
                 claim="aud",
+                audience=self._audience,
             )
         self._check_times({name: _seconds(claims, name) for name in ("exp", "nbf", "iat")})
         return _texts(claims)
