@@ -79,6 +79,15 @@ def test_an_old_version_has_its_address_again_as_soon_as_it_is_asked_for(world: 
     assert world.route(own) == before
 
 
+def test_a_swap_asks_an_old_version_s_health_at_its_address_even_if_that_had_made_room(world: World) -> None:
+    first = world.publish(page("a"), "a", health=("/",))
+    own = f"{first.id}--{APP}"
+    world.edge.remove([own])
+    world.point("production", first.id)
+    assert world.shown("production") == first.id
+    assert world.route(own) is not None
+
+
 def test_reading_a_version_that_was_withdrawn_or_pruned_writes_nothing(world: World) -> None:
     first, _ = world.line("a", "b")
     revoke.revoke(world.ports, APP, first.id, ANN, "broken")

@@ -18,7 +18,7 @@ from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.swaps import SwapKind
 from pullprod_control_plane.domain.versions import State
 from tests.support.domain import sha
-from tests.support.tapped import Killed, once, tap
+from tests.support.tapped import Killed, counted, once, tap
 from tests.support.world import APP, BOB, World, page, receipt
 
 
@@ -61,6 +61,15 @@ def test_a_swap_that_loses_at_the_last_moment_is_told_who_won(world: World) -> N
         replace(world, ports=racing).point("production", second.id, expected=0)
     assert lost.value.facts["moved_by"] == BOB
     assert history(world) == [first.id]
+
+
+def test_who_loses_at_the_last_moment_need_not_look_who_won(world: World) -> None:
+    first, second = world.line("a", "b")
+    win = once(lambda name, _: name == "ledger.commit", lambda: world.point("production", first.id, by=BOB))
+    watched, calls = counted(tap(world.ports, before=win))
+    with pytest.raises(StalePointer, match="token:bob"):
+        replace(world, ports=watched).point("production", second.id, expected=0)
+    assert calls[-1][0] == "ledger.commit"
 
 
 def test_without_an_expectation_both_of_two_racing_swaps_happen(world: World) -> None:

@@ -87,3 +87,17 @@ def test_a_pointer_s_hosts_and_hundreds_of_versions_are_shown_and_removed(edge: 
     assert edge.records(keys) == records(*many)
     edge.remove(keys[1:])
     assert edge.records(keys) == [many[0].record, *[None] * 119]
+
+
+def test_what_was_decided_after_a_mark_is_shown_whatever_stood_there(edge: Edge) -> None:
+    edge.show([a_route("a", 1), a_route("b", 9, "another")])
+    mark = edge.mark()
+    edge.show([a_route("a", 2), a_route("b", 2)], mark)
+    assert edge.records(["a", "b"]) == records(a_route("a", 2), a_route("b", 2))
+
+
+def test_what_was_shown_since_a_mark_is_not_replaced_by_a_lower_fence(edge: Edge) -> None:
+    mark = edge.mark()
+    edge.show([a_route("a", 10)])
+    edge.show([a_route("a", 9), a_route("b", 9)], mark)
+    assert edge.records(["a", "b"]) == records(a_route("a", 10), a_route("b", 9))

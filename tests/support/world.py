@@ -201,20 +201,22 @@ def receipt(key: str = "k1", fingerprint: str = "f1", principal: str = ANN) -> R
 
 
 @contextmanager
-def opened(directory: Path, ledger: Any = None) -> Iterator[World]:
-    """Open or create a world in a directory; what was in it is there again. Another ledger is its maker's to close."""
+def opened(directory: Path, ledger: Any = None, edge: Any = None) -> Iterator[World]:
+    """Open or create a world in a directory; what was in it is there again.
+
+    Another ledger, or an edge that has `get`, is its maker's to close.
+    """
     clock = SetClock()
-    own = SqliteLedger(directory / "ledger.sqlite3")
-    ledger = ledger or own
+    own_ledger, own_edge = SqliteLedger(directory / "ledger.sqlite3"), SqliteEdge(directory / "routes.sqlite3")
+    ledger, edge = ledger or own_ledger, edge or own_edge
     store = DirectoryStore(directory / "store", "http://localhost:8080", clock)
-    edge = SqliteEdge(directory / "routes.sqlite3")
     try:
         functions, worker = ToldFunctions(), CountedWorker()
         probe = RecordProbe(edge, store)
         ports = Ports(ledger, store, edge, UnmanagedNames(), functions, worker, probe, clock)
         yield World(ledger, store, edge, clock, ports, functions, worker)
     finally:
-        for adapter in (own, store, edge):
+        for adapter in (own_ledger, store, own_edge):
             adapter.close()
 
 

@@ -20,14 +20,17 @@ def line_of(ports: Ports, version: Version) -> Line:
     return Line(version.commit, tuple(cast("list[str]", item.body["ancestors"])) if item else ())
 
 
-def compare(ports: Ports, live: Version | None, candidate: Version) -> Difference:
-    """Return the commits gained and lost when `candidate` takes the place of `live`."""
+def compare(ports: Ports, live: Version | None, candidate: Version, *, mended: bool = True) -> Difference:
+    """Return the commits gained and lost when `candidate` takes the place of `live`.
+
+    Unless they are `mended`, lines are taken as they were recorded: shallow ones lose more than there is to lose.
+    """
     after = line_of(ports, candidate)
     if live is None:
         return difference(None, after)
     before = line_of(ports, live)
     first = difference(before, after)
-    if first.complete and not first.lost:
+    if not mended or (first.complete and not first.lost):
         return first
     return difference(_mended(ports, live.app, before), _mended(ports, live.app, after))
 

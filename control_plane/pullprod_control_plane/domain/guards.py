@@ -62,7 +62,7 @@ def _hold(proposal: Proposal) -> Verdict:
 
 
 def _lineage(proposal: Proposal) -> Verdict:
-    if proposal.app.lineage.get(proposal.pointer.name, "off") == "off" or _goes_back(proposal):
+    if not heeds_lineage(proposal.app, proposal.pointer, proposal.version, proposal.kind):
         return Verdict("lineage", Outcome.OFF, "Commits that would be lost are listed, not guarded.")
     commits = proposal.commits
     if not commits.complete:
@@ -72,9 +72,10 @@ def _lineage(proposal: Proposal) -> Verdict:
     return Verdict("lineage", Outcome.PASS, "Everything that users have today stays.")
 
 
-def _goes_back(proposal: Proposal) -> bool:
-    """A rollback is meant to lose commits, if it goes back to what the pointer has shown."""
-    return proposal.kind is SwapKind.ROLLBACK and proposal.version.id in proposal.pointer.trail
+def heeds_lineage(app: App, pointer: Pointer, version: Version, kind: SwapKind) -> bool:
+    """Tell whether it matters which commits are lost. A rollback is meant to lose some, if the pointer has shown it."""
+    goes_back = kind is SwapKind.ROLLBACK and version.id in pointer.trail
+    return app.lineage.get(pointer.name, "off") != "off" and not goes_back
 
 
 _UNRELATED = (

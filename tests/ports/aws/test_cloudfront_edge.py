@@ -102,6 +102,22 @@ def test_who_is_alone_in_writing_needs_one_call(store: StrictStore, edge: CloudF
     assert store.items == {}
 
 
+def test_who_has_a_mark_from_before_needs_one_call(
+    store: StrictStore, edge: CloudFrontEdge, other: CloudFrontEdge
+) -> None:
+    other.show(hosts(1))
+    mark = edge.mark()
+    store.calls.clear()
+    edge.show(hosts(2), mark)
+    assert store.calls == ["update"]
+
+
+def test_a_full_store_makes_room_for_what_is_shown_on_a_mark(store: StrictStore, edge: CloudFrontEdge) -> None:
+    fill(store, LIMIT - 1_200)
+    edge.show(hosts(1, 5), edge.mark())
+    assert {route.key for route in hosts(1, 5)} <= store.items.keys()
+
+
 def test_who_has_read_what_is_to_be_shown_needs_one_call(
     store: StrictStore, edge: CloudFrontEdge, other: CloudFrontEdge
 ) -> None:
