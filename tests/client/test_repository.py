@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
 import pytest
 
+from pullprod.cli.repository import _first_bad
 from tests.support.client import Json, Shell, commit, git, write
 
 
@@ -106,6 +108,41 @@ def test_bisect_of_a_pointer_goes_from_what_it_showed_to_what_it_shows(shell: Sh
     for version in (six[0], six[4]):
         shell.run("point", "production", version["id"], "--reason", "x")
     assert shell.json("bisect", "production", "--run", judge(shell, six[2:]))["id"] == six[2]["id"]
+
+
+def test_bisect_of_a_pointer_that_was_rolled_back_finds_what_was_wrong(shell: Shell, six: list[Json]) -> None:
+    for version in (six[0], six[4]):
+        shell.run("point", "production", version["id"], "--reason", "x")
+    shell.run("rollback", "production", "--reason", "broken")
+    assert shell.json("bisect", "production", "--run", judge(shell, six[3:]))["id"] == six[3]["id"]
+
+
+def test_bisect_goes_around_versions_that_cannot_be_tried_and_says_when_only_such_are_left(
+    shell: Shell, six: list[Json]
+) -> None:
+    between = ["--good", six[0]["id"], "--bad", six[5]["id"]]
+    skip = f'case "$PULLPROD_VERSION" in {six[2]["id"]}|{six[3]["id"]}) exit 125;; esac; '
+    assert shell.json("bisect", *between, "--run", skip + judge(shell, six[5:]))["id"] == six[5]["id"]
+    done = shell.run("bisect", *between, "--run", skip + judge(shell, six[4:]), "--json", expect=1)
+    problem = json.loads(done.stderr.splitlines()[-1])
+    assert problem["code"] == "only-skipped-left"
+    assert problem["versions"] == [version["id"] for version in six[2:5]]
+
+
+@pytest.mark.parametrize("first_bad", range(1, 9))
+@pytest.mark.parametrize("skipped", [set(), {1}, {4, 5}, {3, 4, 5, 6}, set(range(1, 8))])
+def test_bisect_is_right_wherever_the_bad_and_the_skipped_are(first_bad: int, skipped: set[int]) -> None:
+    tried: list[int] = []
+
+    def well(version: int) -> bool | None:
+        tried.append(version)
+        return None if version in skipped else version < first_bad
+
+    found = list(_first_bad(range(9), well))
+    assert first_bad in found
+    assert all(version in skipped for version in found[:-1])
+    assert len(tried) == len(set(tried)) <= 3 + len(skipped)
+    assert skipped or len(tried) == 3
 
 
 def test_bisect_the_wrong_way_round_says_so(shell: Shell, six: list[Json]) -> None:

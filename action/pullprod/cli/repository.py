@@ -6,8 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
@@ -15,7 +16,10 @@ from ..errors import PullprodError, UsageError
 from .common import Context, connected
 from .output import note, print_json, result
 
+Version: TypeAlias = dict[str, Any]
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_SKIP = 125
 _SHELL_FAILURES = 126  # Exit codes from here on mean that the command itself could not run.
 
 
@@ -73,35 +77,75 @@ def _fetch(here: Path, commit: str) -> None:
 
 @click.command("bisect")
 @click.argument("pointer", required=False)
-@click.option("--good", metavar="REFERENCE", help="A version that is well; without it, what POINTER showed before.")
-@click.option("--bad", metavar="REFERENCE", help="A later version that is not; without it, what POINTER shows.")
-@click.option("--run", "command", required=True, metavar="COMMAND", help="Exits 0 if PULLPROD_VERSION_URL is well.")
+@click.option("--good", metavar="REFERENCE", help="A version that is well.")
+@click.option("--bad", metavar="REFERENCE", help="A later version that is not.")
+@click.option(
+    "--run",
+    "command",
+    required=True,
+    metavar="COMMAND",
+    help="Looks at $PULLPROD_VERSION_URL: exits 0 if it is well, 125 if that cannot be told, 1 to 124 if it is bad.",
+)
 @connected
 def bisect_command(context: Context, pointer: str | None, good: str | None, bad: str | None, command: str) -> None:
-    """Find the first bad version between a good and a bad one, by asking the versions that are all still there."""
-    if pointer and not (good and bad):
-        shown = _get(context, "pointers", pointer)
-        good, bad = good or shown["previous"], bad or shown["version"]
-    if not good or not bad:
-        raise UsageError("Between which versions? Give --good and --bad, or a POINTER that has moved.")
-    between = _between(context, _get(context, "versions", good), _get(context, "versions", bad))
-    low, high = 0, len(between) - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        well = _try(command, between[middle])
-        low, high = (middle, high) if well else (low, middle)
+    """Find the first bad version between a good and a bad one, by asking the versions that are all still there.
+
+    Of the two that POINTER moved between last, the older counts as good and the newer as bad; --good and --bad say
+    otherwise.
+    """
+    between = _between(context, *_ends(context, pointer, good, bad))
+    found = _first_bad(between, lambda version: _try(command, version))
+    if len(found) > 1:
+        names = [version["id"] for version in found]
+        detail = f"Only versions that were skipped are left. The first bad one could be any of: {', '.join(names)}."
+        raise PullprodError(detail, {"code": "only-skipped-left", "detail": detail, "versions": names})
     if context.as_json:
-        print_json(between[high])
+        print_json(found[0])
         return
-    result(f"{between[high]['id']} is the first bad version: {between[high]['url'] or 'it has no address'}")
+    result(f"{found[0]['id']} is the first bad version: {found[0]['url']}")
 
 
-def _between(context: Context, good: dict[str, Any], bad: dict[str, Any]) -> list[dict[str, Any]]:
+def _ends(context: Context, pointer: str | None, good: str | None, bad: str | None) -> tuple[Version, Version]:
+    """Return the good and the bad version to search between."""
+    swap = _last_swap(context, pointer) if pointer and not (good and bad) else {}
+    first, second = good or swap.get("from"), bad or swap.get("to")
+    if not first or not second:
+        raise UsageError("Between which versions? Give --good and --bad, or a POINTER that has moved.")
+    ends = _get(context, "versions", first), _get(context, "versions", second)
+    # A rollback went from the newer to the older.
+    return ends if good or bad or ends[0]["published_at"] <= ends[1]["published_at"] else ends[::-1]
+
+
+def _last_swap(context: Context, pointer: str) -> dict[str, Any]:
+    from ..api import part  # noqa: PLC0415
+
+    return next(context.api.items(f"/v1/apps/{context.app}/pointers/{part(pointer)}/history", 1), {})
+
+
+def _first_bad(between: Sequence[Version], well: Callable[[Version], bool | None]) -> Sequence[Version]:
+    """Return the first bad of the versions, of which the first is good and the last is bad.
+
+    `well` tells None of a version that has to be skipped. If only such versions are left, they are returned with the
+    bad one after them.
+    """
+    low, high = 0, len(between) - 1
+    skipped: set[int] = set()
+    while left := [at for at in range(low + 1, high) if at not in skipped]:
+        middle = min(left, key=lambda at: abs(2 * at - low - high))
+        verdict = well(between[middle])
+        if verdict is None:
+            skipped.add(middle)
+        else:
+            low, high = (middle, high) if verdict else (low, middle)
+    return between[low + 1 : high + 1]
+
+
+def _between(context: Context, good: Version, bad: Version) -> list[Version]:
     """Return the ready versions from good to bad, oldest first, of the branch that bad is on."""
     for version in (good, bad):
         if version["state"] != "ready":
             raise UsageError(f"{version['id']} is {version['state']}; only ready versions can be tried.")
-    newer: list[dict[str, Any]] = []
+    newer: list[Version] = []
     found = False
     for version in context.api.items(f"/v1/apps/{context.app}/versions", branch=bad["branch"], state="ready"):
         found = found or version["id"] == bad["id"]
@@ -114,13 +158,17 @@ def _between(context: Context, good: dict[str, Any], bad: dict[str, Any]) -> lis
     return [good, *reversed(newer)]
 
 
-def _try(command: str, version: dict[str, Any]) -> bool:
+def _try(command: str, version: Version) -> bool | None:
+    """Tell whether a version is well by the exit code of the user's command, as git bisect reads it.
+
+    Returns None if the command cannot tell. Source: https://git-scm.com/docs/git-bisect#_bisect_run
+    """
     note(f"trying {version['id']}")
-    environ = {**os.environ, "PULLPROD_VERSION_URL": version["url"] or "", "PULLPROD_VERSION": version["id"]}
+    environ = {**os.environ, "PULLPROD_VERSION_URL": version["url"], "PULLPROD_VERSION": version["id"]}
     environ.pop("PULLPROD_TOKEN", None)
     # Standard output is for the result, so what the command prints goes to standard error.
     done = subprocess.run(command, shell=True, env=environ, stdout=sys.stderr, check=False)  # noqa: S602 - the user's own command.
     code = done.returncode
     if code < 0 or code >= _SHELL_FAILURES:
         raise PullprodError(f"The command could not be run (exit {code}).")
-    return code == 0
+    return None if code == _SKIP else code == 0
