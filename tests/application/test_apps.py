@@ -6,7 +6,7 @@ import pytest
 
 from pullprod_control_plane.application import apps, keys, naming, reading, reconcile
 from pullprod_control_plane.domain.apps import Retention
-from pullprod_control_plane.domain.errors import InvalidRequest, NameTaken, NotFound, PayloadTooLarge
+from pullprod_control_plane.domain.errors import InvalidRequest, NameTaken, NotFound, PayloadTooLarge, StaleApp
 from tests.support.tapped import Killed, counted, killed_at, once, tap
 from tests.support.world import APP, World
 
@@ -109,6 +109,30 @@ def test_two_configurations_at_once_end_as_one_of_them(world: World) -> None:
     assert reading.find_app(world.ports, APP).hosts == {"production": ("example.com",)}
     assert (shows(world, "www.example.com"), shows(world, "example.com")) == (None, world.shown("production"))
     assert world.findings() == set()
+
+
+def test_who_read_an_older_configuration_is_told_and_changes_nothing(world: World) -> None:
+    world.configure()
+    read = reading.kept_app(world.ports, APP).revision
+    wanted = apps.Wanted({}, {}, "main", {}, Retention())
+    apps.configure(world.ports, APP, replace(wanted, main="first"), read)
+    with pytest.raises(StaleApp):
+        apps.configure(world.ports, APP, replace(wanted, main="second"), read)
+    with pytest.raises(StaleApp):
+        apps.configure(world.ports, APP, replace(wanted, main="second"), 0)
+    assert reading.find_app(world.ports, APP).main == "first"
+
+
+def test_of_two_that_read_the_same_configuration_one_changes_it(world: World) -> None:
+    world.configure()
+    read = reading.kept_app(world.ports, APP).revision
+    wanted = apps.Wanted({}, {}, "other", {}, Retention())
+    racing = tap(
+        world.ports, before=once(lambda name, _: name == "ledger.commit", lambda: world.configure(main="faster"))
+    )
+    with pytest.raises(StaleApp):
+        apps.configure(racing, APP, wanted, read)
+    assert reading.find_app(world.ports, APP).main == "faster"
 
 
 def test_a_configuration_that_was_killed_at_any_step_is_settled_by_the_reconciler(world: World) -> None:

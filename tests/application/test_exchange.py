@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from pullprod_control_plane.application import exchange, tokens
-from pullprod_control_plane.domain.errors import Forbidden, Unauthenticated
+from pullprod_control_plane.domain.errors import Forbidden, NotFound, Unauthenticated
 from pullprod_control_plane.domain.roles import Role, Token
-from pullprod_control_plane.domain.trust import Rule
+from pullprod_control_plane.domain.trust import Grant, Rule
 from tests.support.oidc import CLAIMS
 from tests.support.world import APP, World
 
@@ -86,3 +86,49 @@ def test_a_token_ends_with_the_policy_that_it_rests_on(world: World, rules: tupl
     assert refused.value.facts["reason"] == "policy"
     world.configure(trust=(RULE, replace(RULE, repository_id="75")))
     exchange.require_current(world.ports, made, APP)
+
+
+def test_a_run_is_told_what_each_rule_makes_of_it(world: World) -> None:
+    other = replace(RULE, repository_id="75")
+    world.configure(trust=(other, RULE))
+    explained = exchange.explain(world.ports, Genuine(), APP, "proof")
+    assert [(rule, [m.claim for m in found]) for rule, found in explained.judged] == [
+        (other, ["repository_id"]),
+        (RULE, []),
+    ]
+    assert explained.granted == Grant(Role.PUBLISHER, ())
+    assert (explained.refusal, explained.would_admit) == (None, None)
+
+
+def test_a_refused_run_is_told_why_and_what_would_admit_it(world: World) -> None:
+    world.configure(trust=(replace(RULE, refs=("refs/tags/*",)),))
+    explained = exchange.explain_claims(world.ports, APP, CLAIMS)
+    assert explained.granted is None
+    assert explained.refusal
+    assert explained.refusal.facts["claim"] == "ref"
+    assert explained.would_admit
+    world.configure(trust=(explained.would_admit,))
+    assert exchanged(world)
+
+
+def test_explaining_uses_no_proof_up(world: World) -> None:
+    world.configure(trust=(RULE,))
+    exchange.explain(world.ports, Genuine(), APP, "proof")
+    assert exchanged(world)
+
+
+def test_what_is_not_genuine_is_explained_by_the_verifiers_reason(world: World) -> None:
+    class Strict:
+        def verify(self, token: str) -> Mapping[str, str]:
+            raise Unauthenticated(f"{token} has expired", reason="expired", claim="exp")
+
+    world.configure(trust=(RULE,))
+    explained = exchange.explain(world.ports, Strict(), APP, "proof")
+    assert (explained.judged, explained.granted) == ((), None)
+    assert explained.refusal
+    assert explained.refusal.facts == {"reason": "expired", "claim": "exp"}
+
+
+def test_nothing_is_explained_of_an_app_that_does_not_exist(world: World) -> None:
+    with pytest.raises(NotFound):
+        exchange.explain(world.ports, Genuine(), "nothing", "proof")

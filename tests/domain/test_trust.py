@@ -112,6 +112,19 @@ def test_an_app_without_rules_trusts_nobody_and_says_what_would_admit() -> None:
     assert (would["repository_id"], would["refs"]) == ("74", ["refs/heads/main"])
 
 
+def test_the_rule_that_would_admit_a_run_admits_just_that_kind_of_run() -> None:
+    rule = trust.admitting_rule(_claims(environment="beta"))
+    assert rule is not None
+    assert trust.mismatches(rule, _claims(environment="beta")) == []
+    for changed in ({"ref": "refs/heads/other"}, {"event_name": "schedule"}, {"environment": "production"}):
+        assert trust.mismatches(rule, _claims(**{"environment": "beta", **changed}))
+
+
+@pytest.mark.parametrize("changed", [{"event_name": "workflow_run"}, {"repository_id": None}, {"ref": None}])
+def test_no_rule_would_admit_what_cannot_be_trusted(changed: dict[str, str | None]) -> None:
+    assert trust.admitting_rule(_claims(**changed)) is None
+
+
 def test_the_nearest_rule_is_the_one_that_is_told_about() -> None:
     far = replace(PUBLISH, repository_id="1", repository_owner_id="2", events=("schedule",))
     with pytest.raises(Forbidden) as refused:

@@ -182,6 +182,10 @@ def test_one_address_that_shows_no_good_token_is_told_to_wait_and_who_has_one_is
     assert api(event("GET", "/v1/apps", good, b""), None)["statusCode"] == 200
 
 
+def test_a_configuration_other_than_the_one_that_was_read_is_not_replaced(both: Both) -> None:
+    check(both.call("PUT", "/v1/apps/shop", b"{}", if_match='"99"').document, 412, "stale-app")
+
+
 def test_who_shows_no_token_is_refused(both: Both) -> None:
     check(both.call("GET", "/v1/apps", authorization="Bearer no").document, 401, "unauthenticated")
 

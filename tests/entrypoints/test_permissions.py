@@ -41,6 +41,7 @@ ROWS: dict[str, tuple[str, Json | None]] = {
     "PUT /v1/apps/{app}": ("admin", {}),
     "POST /v1/apps/{app}/prune": ("viewer", {"dry_run": True}),
     "GET /v1/apps/{app}/audit": ("viewer", None),
+    "POST /v1/apps/{app}/trust/explain": ("viewer", {"claims": {"ref": "refs/heads/main"}}),
     "POST /v1/apps/{app}/versions": ("publisher", MANIFEST),
     "POST /v1/apps/{app}/versions/{version}/uploads": ("publisher", {}),
     "POST /v1/apps/{app}/versions/{version}/finalize": ("publisher", {}),

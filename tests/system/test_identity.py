@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import jwt
 import pytest
 
 from tests.support.api import Api, Json, client, manifest
@@ -91,6 +92,34 @@ def test_a_refusal_says_which_claim_and_what_would_admit_it(trusting: Trusting) 
         problem = run.call("POST", "/v1/token", {"app": "shop"}).json()
     assert (problem["code"], problem["claim"]) == ("forbidden", "ref")
     assert problem["would_admit"]["refs"] == ["refs/tags/v1"]
+
+
+def test_a_policy_explains_tokens_and_claims_alike(trusting: Trusting) -> None:
+    tagged = trusting.issuer.token(trusting.audience, ref="refs/tags/v1")
+    claims = jwt.decode(tagged, options={"verify_signature": False})
+    of_token = trusting.api.ok("POST", "/v1/apps/shop/trust/explain", {"token": tagged})
+    assert of_token == trusting.api.ok("POST", "/v1/apps/shop/trust/explain", {"claims": claims})
+    assert (of_token["admitted"], of_token["claim"]) == (False, "ref")
+    assert [[m["claim"] for m in judged["mismatches"]] for judged in of_token["rules"]] == [
+        ["ref"],
+        ["ref", "environment"],
+    ]
+    would = {**of_token["would_admit"], "role": "viewer"}
+    trusting.api.ok("PUT", "/v1/apps/told", {"trust": [would]})
+    assert trusting.exchange(tagged, "told")["role"] == "viewer"
+
+
+def test_a_policy_explains_why_a_token_is_not_genuine(trusting: Trusting) -> None:
+    explained = trusting.api.ok(
+        "POST", "/v1/apps/shop/trust/explain", {"token": trusting.issuer.token("https://elsewhere.example.com")}
+    )
+    assert (explained["admitted"], explained["claim"], explained["rules"]) == (False, "aud", [])
+    assert trusting.audience in explained["reason"]
+
+
+@pytest.mark.parametrize("body", [{}, {"token": "x", "claims": {}}, {"claims": {"ref": ["x"]}}, {"token": ""}])
+def test_a_question_that_cannot_be_meant_is_not_explained(trusting: Trusting, body: Json) -> None:
+    refused(trusting.api.call("POST", "/v1/apps/shop/trust/explain", body), 422, "invalid-request")
 
 
 def test_an_identity_token_opens_no_other_call_and_a_stranger_none_at_all(trusting: Trusting) -> None:

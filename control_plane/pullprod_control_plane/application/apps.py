@@ -9,7 +9,7 @@ from typing import cast
 
 from ..domain import apps
 from ..domain.apps import App, DriftSetting, Retention
-from ..domain.errors import Busy, NameTaken, PayloadTooLarge
+from ..domain.errors import Busy, NameTaken, PayloadTooLarge, StaleApp
 from ..domain.hosts import claimed
 from ..domain.json import Json
 from ..domain.names import PRODUCTION, check_app
@@ -43,17 +43,20 @@ def listed(ports: Ports, limit: int, cursor: str | None) -> Page[App]:
     return Page([records.app(item.body) for item in items], more)
 
 
-def configure(ports: Ports, name: str, wanted: Wanted) -> tuple[App, bool]:
+def configure(ports: Ports, name: str, wanted: Wanted, expected: int | None = None) -> tuple[App, bool]:
     """Create the app, or give it this configuration; return it, and whether it is new.
 
+    `expected` is the revision that the caller saw, 0 for none; None takes whatever is current.
+
     Raises:
+        StaleApp: it is at another revision.
         InvalidRequest, PayloadTooLarge: the configuration cannot be meant.
         NameTaken: a host belongs to another app.
     """
     check_app(name)
     for _ in range(reading.ATTEMPTS):
         try:
-            app, created = _commit(ports, name, wanted)
+            app, created = _commit(ports, name, wanted, expected)
         except Lost:
             continue
         settle(ports, name)
@@ -61,8 +64,10 @@ def configure(ports: Ports, name: str, wanted: Wanted) -> tuple[App, bool]:
     raise Busy("The app was configured too often at once. Try again.")
 
 
-def _commit(ports: Ports, name: str, wanted: Wanted) -> tuple[App, bool]:
+def _commit(ports: Ports, name: str, wanted: Wanted, expected: int | None) -> tuple[App, bool]:
     item = reading.one(ports.ledger, keys.of_app(name))
+    if expected not in {None, item.revision if item else 0}:
+        raise StaleApp(f"The configuration of {name} has changed since you read it. Read it again, and decide anew.")
     before = records.app(item.body) if item else None
     app = _app(ports, name, before, wanted)
     apps.check(app)

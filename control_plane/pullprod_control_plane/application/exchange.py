@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from ..domain import trust
-from ..domain.errors import Forbidden, NotFound, Unauthenticated
+from ..domain.errors import Forbidden, NotFound, PullprodError, Unauthenticated
 from ..domain.roles import Token
 from ..domain.times import stamp
+from ..domain.trust import Grant, Mismatch, Rule
 from ..ports import Lost, Ports, Put, Verifier
 from . import keys, reading, tokens
 
@@ -50,7 +52,47 @@ def exchange(ports: Ports, verifier: Verifier, app: str, proof: str) -> tuple[To
     return token, secret
 
 
-def _rules(ports: Ports, app: str) -> tuple[trust.Rule, ...]:
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What an app makes of a workflow run: each of its rules, with the claims that keep it from admitting the run.
+
+    `granted` is what the run may do, `refusal` the reason why it may do nothing. A proof that is not good has no
+    claims, so no rule was asked.
+    """
+
+    judged: tuple[tuple[Rule, list[Mismatch]], ...]
+    granted: Grant | None
+    refusal: PullprodError | None
+    would_admit: Rule | None
+
+
+def explain(ports: Ports, verifier: Verifier, app: str, proof: str) -> Explained:
+    """Return what would become of an identity token; it is not used up, and whether it was is not looked at.
+
+    Raises:
+        NotFound: there is no such app.
+    """
+    rules = reading.find_app(ports, app).trust
+    try:
+        return _explained(rules, verifier.verify(proof))
+    except Unauthenticated as refused:
+        return Explained((), None, refused, None)
+
+
+def explain_claims(ports: Ports, app: str, claims: Mapping[str, str]) -> Explained:
+    """Return what would become of a run whose identity token had these claims; raises NotFound as `explain` does."""
+    return _explained(reading.find_app(ports, app).trust, claims)
+
+
+def _explained(rules: Sequence[Rule], claims: Mapping[str, str]) -> Explained:
+    judged = tuple((rule, trust.mismatches(rule, claims)) for rule in rules)
+    try:
+        return Explained(judged, trust.grant(rules, claims), None, None)
+    except Forbidden as refused:
+        return Explained(judged, None, refused, trust.admitting_rule(claims))
+
+
+def _rules(ports: Ports, app: str) -> tuple[Rule, ...]:
     """Whoever has no token yet is not told which apps there are: an unknown one trusts nobody."""
     try:
         return reading.find_app(ports, app).trust
@@ -67,6 +109,6 @@ def _run(claims: Mapping[str, str]) -> str:
 def require_current(ports: Ports, token: Token, app: str) -> None:
     """Raise Unauthenticated unless the app's trust policy still grants a run's token just what it has."""
     with suppress(Forbidden):
-        if trust.grant(_rules(ports, app), token.claims) == trust.Grant(token.role, token.pointers):
+        if trust.grant(_rules(ports, app), token.claims) == Grant(token.role, token.pointers):
             return
     raise Unauthenticated("The app's trust policy has changed since: exchange a new identity token.", reason="policy")

@@ -14,6 +14,7 @@ PullprodError
 ├── FunctionRefused         function-refused         a function that can never run as it is
 ├── NothingToRollBackTo     no-previous
 ├── StalePointer            stale-pointer            the compare-and-swap was lost
+├── StaleApp                stale-app                an app's configuration changed since it was read
 ├── PointerHeld             pointer-held
 ├── GuardRefused            guard-refused
 ├── IdempotencyConflict     idempotency-conflict     one key, two different requests
@@ -134,6 +135,13 @@ class StalePointer(PullprodError):
 
     code = "stale-pointer"
     title = "The pointer has moved"
+
+
+class StaleApp(PullprodError):
+    """The app's configuration has changed since the caller read it; nothing was changed."""
+
+    code = "stale-app"
+    title = "The configuration has changed"
 
 
 class PointerHeld(PullprodError):

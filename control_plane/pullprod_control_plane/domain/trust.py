@@ -199,21 +199,32 @@ def grant(rules: Sequence[Rule], claims: Mapping[str, str]) -> Grant:
     return Grant(strongest, tuple(dict.fromkeys(named)))
 
 
+def admitting_rule(claims: Mapping[str, str]) -> Rule | None:
+    """Return the narrowest rule of a publisher that would admit a run; None if no rule can."""
+    rule = Rule(
+        repository=claims.get("repository", ""),
+        repository_id=claims.get("repository_id", ""),
+        repository_owner_id=claims.get("repository_owner_id", ""),
+        role=Role.PUBLISHER,
+        events=(claims.get("event_name", ""),),
+        refs=(claims.get("ref", ""),),
+        environment=claims.get("environment"),
+    )
+    try:
+        check_rules([rule])
+    except InvalidRequest:
+        return None
+    return rule
+
+
 def _refusal(rules: Sequence[Rule], claims: Mapping[str, str]) -> Forbidden:
-    would: Json = {
-        "repository": claims.get("repository"),
-        "repository_id": claims.get("repository_id"),
-        "repository_owner_id": claims.get("repository_owner_id"),
-        "events": [claims.get("event_name")],
-        "refs": [claims.get("ref")],
-        "environment": claims.get("environment"),
-    }
     if claims.get("event_name") in REFUSED_EVENTS:
         return Forbidden(
             f"The event {claims['event_name']} is never trusted: it runs what strangers send with the repository's "
             "own identity. Publish from push or pull_request.",
             claim="event_name",
         )
+    would = _line(admitting_rule(claims))
     if not rules:
         return Forbidden("This app trusts no workflow yet: `pullprod app trust add OWNER/NAME`.", would_admit=would)
     nearest = min((mismatches(rule, claims) for rule in rules), key=len)
@@ -225,3 +236,16 @@ def _refusal(rules: Sequence[Rule], claims: Mapping[str, str]) -> Forbidden:
         mismatches=[{"claim": m.claim, "expected": m.expected, "found": m.found} for m in nearest],
         would_admit=would,
     )
+
+
+def _line(rule: Rule | None) -> Json:
+    if rule is None:
+        return None
+    return {
+        "repository": rule.repository,
+        "repository_id": rule.repository_id,
+        "repository_owner_id": rule.repository_owner_id,
+        "events": list(rule.events),
+        "refs": list(rule.refs),
+        "environment": rule.environment,
+    }

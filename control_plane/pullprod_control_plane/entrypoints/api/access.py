@@ -127,14 +127,14 @@ def once(router: BaseRouter, token: Token) -> None:
     receipts.keep(control(router).ports, receipt(router, token))
 
 
-def expected_generation(router: BaseRouter) -> int | None:
-    """Return the generation that If-Match names; None without it, or for `*`."""
+def expected(router: BaseRouter) -> int | None:
+    """Return the generation or revision that If-Match names; None without it, or for `*`."""
     value = (_header(router, "if-match") or "*").strip()
     number = value.removeprefix("W/").strip('"')
     if number == "*":
         return None
-    if not number.isascii() or not number.isdigit() or len(number) > 15:  # noqa: PLR2004 - longer is no generation.
-        raise InvalidRequest('If-Match takes a pointer\'s ETag, its generation: "7".', where="If-Match")
+    if not number.isascii() or not number.isdigit() or len(number) > 15:  # noqa: PLR2004 - longer is none.
+        raise InvalidRequest('If-Match takes an ETag as it was answered: "7".', where="If-Match")
     return int(number)
 
 

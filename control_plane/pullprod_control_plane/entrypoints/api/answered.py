@@ -312,6 +312,38 @@ class Audit(Answered):
     live_not_on_main: list[Unmerged]
 
 
+class Mismatch(Answered):
+    """A claim that keeps a rule from admitting a run: what it wants, and what the token says, null for nothing."""
+
+    claim: str
+    expected: str
+    found: str | None
+
+
+class Judged(Answered):
+    """A rule of an app's trust policy, and what keeps it from admitting a run; nothing if it does."""
+
+    rule: RuleTaken
+    admits: bool
+    mismatches: list[Mismatch]
+
+
+class Explained(Answered):
+    """What an app makes of a workflow run.
+
+    `role` and `pointers` are what its token may do. If it gets none, `reason` says why, `claim` which claim it is
+    about if it is about one, and `would_admit` is a rule that lets it publish, null if none can.
+    """
+
+    admitted: bool
+    role: str | None
+    pointers: list[str]
+    reason: str | None
+    claim: str | None
+    rules: list[Judged]
+    would_admit: RuleTaken | None
+
+
 class Token(Answered):
     """A token's record."""
 

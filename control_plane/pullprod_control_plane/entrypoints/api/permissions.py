@@ -15,6 +15,7 @@ NEEDED: Mapping[str, Call] = {
     "PUT /v1/apps/{app}": Call.CONFIGURE,
     "POST /v1/apps/{app}/prune": Call.LOOK,  # To be told what would go. To remove it takes Call.PRUNE.
     "GET /v1/apps/{app}/audit": Call.LOOK,
+    "POST /v1/apps/{app}/trust/explain": Call.LOOK,
     "POST /v1/apps/{app}/versions": Call.PUBLISH,
     "POST /v1/apps/{app}/versions/{version}/uploads": Call.PUBLISH,
     "POST /v1/apps/{app}/versions/{version}/finalize": Call.PUBLISH,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...application import look, naming, reading, references
 from ...application.diff import Files
+from ...application.exchange import Explained
 from ...application.follow import Stayed
 from ...application.publish import Begun
 from ...application.reading import Page
@@ -19,7 +20,7 @@ from ...domain.lineage import Difference
 from ...domain.pointers import Pointer
 from ...domain.roles import Token
 from ...domain.swaps import Swap
-from ...domain.trust import Rule
+from ...domain.trust import Mismatch, Rule
 from ...domain.versions import Version
 from ...ports import Upload
 from . import answered, taken
@@ -45,7 +46,7 @@ def app(control: ControlPlane, record: App) -> answered.App:
             keep_per_branch=record.retention.keep_per_branch,
         ),
         drift=record.drift,
-        trust=[taken.RuleTaken.model_validate(_rule(rule)) for rule in record.trust],
+        trust=[_rule(rule) for rule in record.trust],
         created_at=record.created_at,
         updated_at=record.updated_at,
         names=[_name(claim) for claim in naming.of_app(control.ports, record)],
@@ -65,9 +66,9 @@ def _name(claim: Claim) -> answered.Name:
     )
 
 
-def _rule(rule: Rule) -> dict[str, object]:
+def _rule(rule: Rule) -> taken.RuleTaken:
     lists = {name: list(getattr(rule, name)) for name in ("pointers", "events", "refs")}
-    return {**asdict(rule), **lists, "role": rule.role.value}
+    return taken.RuleTaken.model_validate({**asdict(rule), **lists, "role": rule.role.value})
 
 
 def version(control: ControlPlane, record: Version, shown: Mapping[str, list[str]] | None = None) -> answered.Version:
@@ -241,6 +242,26 @@ def plan(control: ControlPlane, record: Plan) -> answered.Plan:
         hosts=hosts,
         targets=[answered.Target(kind="edge-route", name=host) for host in hosts],
     )
+
+
+def explained(record: Explained) -> answered.Explained:
+    """Return what an app makes of a workflow run."""
+    refusal, granted, would_admit = record.refusal, record.granted, record.would_admit
+    claim = refusal.facts.get("claim") if refusal else None
+    return answered.Explained(
+        admitted=granted is not None,
+        role=granted.role.value if granted else None,
+        pointers=list(granted.pointers) if granted else [],
+        reason=refusal.detail if refusal else None,
+        claim=str(claim) if claim else None,
+        rules=[_judged(rule, mismatches) for rule, mismatches in record.judged],
+        would_admit=_rule(would_admit) if would_admit else None,
+    )
+
+
+def _judged(rule: Rule, mismatches: Sequence[Mismatch]) -> answered.Judged:
+    found = [answered.Mismatch(claim=m.claim, expected=m.expected, found=m.found) for m in mismatches]
+    return answered.Judged(rule=_rule(rule), admits=not found, mismatches=found)
 
 
 def token(record: Token) -> answered.Token:

@@ -37,6 +37,7 @@ STATUS: Mapping[str, int] = {
     "function-refused": 422,
     "no-previous": 409,
     "stale-pointer": 412,
+    "stale-app": 412,
     "pointer-held": 423,
     "guard-refused": 409,
     "idempotency-conflict": 422,

@@ -31,6 +31,7 @@ Guard = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Text = Annotated[str, StringConstraints(max_length=1_000)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"\S")]
+Claim = Annotated[str, StringConstraints(max_length=2_000)] | Annotated[int, Field(ge=0, lt=1 << 40)]
 Cursor = Annotated[str, StringConstraints(max_length=2_000)]
 Ref = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Route = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ROUTE)]
@@ -193,6 +194,13 @@ class ExchangeTaken(Taken):
     """For which app a workflow run wants a token."""
 
     app: Name
+
+
+class ExplainTaken(Taken):
+    """What is to be explained: an identity token, or the claims of one as its payload lists them. One of both."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=16_384)] | None = None
+    claims: Annotated[dict[Name, Claim], Field(max_length=100)] | None = None
 
 
 class TokenTaken(Taken):

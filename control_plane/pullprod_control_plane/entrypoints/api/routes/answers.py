@@ -37,6 +37,10 @@ _ALWAYS: Mapping[int, dict[str, Any]] = {
 }
 READS: dict[int, OpenAPIResponse] = dict(_ALWAYS)  # type: ignore[arg-type] # Powertools' TypedDicts are closed.
 CREATES: dict[int, OpenAPIResponse] = {**READS, 201: {"description": "Created"}}
+CONFIGURES: dict[int, OpenAPIResponse] = {
+    **CREATES,
+    412: _problem("The configuration has changed since it was read"),  # type: ignore[dict-item] # As above.
+}
 FINISHES: dict[int, OpenAPIResponse] = {**READS, 202: {"description": "Being prepared; it becomes ready by itself"}}
 SWAPS: dict[int, OpenAPIResponse] = {
     **READS,

@@ -13,8 +13,8 @@ from ....domain.apps import Retention
 from ....domain.roles import Call, Role
 from ....domain.trust import Rule
 from .. import access, answered, present, taken
-from .answers import CREATES, READS, created, ok
-from .parameters import AppName
+from .answers import CONFIGURES, READS, created, ok
+from .parameters import AppIfMatch, AppName
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
@@ -31,14 +31,18 @@ def list_apps(
 
 @router.get("/v1/apps/<app>", tags=["apps"], operation_id="getApp", responses=READS)
 def get_app(app: AppName) -> Response[answered.App]:
-    """Read an app's configuration."""
+    """Read an app's configuration; the ETag is its revision."""
     control = access.control(router)
-    return ok(present.app(control, reading.find_app(control.ports, app)))
+    kept = reading.kept_app(control.ports, app)
+    return ok(present.app(control, kept.record), {"ETag": f'"{kept.revision}"'})
 
 
-@router.put("/v1/apps/<app>", tags=["apps"], operation_id="putApp", responses=CREATES)
-def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[answered.App]:
-    """Create an app, or give it this configuration; `{}` takes every default."""
+@router.put("/v1/apps/<app>", tags=["apps"], operation_id="putApp", responses=CONFIGURES)
+def put_app(
+    app: AppName, body: Annotated[taken.AppTaken, Body()], if_match: AppIfMatch = None
+) -> Response[answered.App]:
+    """Create an app, or give it this configuration; `{}` takes every default. With If-Match, only as you read it."""
+    del if_match  # Described here, read by `access`, which must see it as it was sent.
     access.once(router, access.caller(router))
     wanted = apps.Wanted(
         hosts={pointer: tuple(hosts) for pointer, hosts in body.hosts.items()},
@@ -50,7 +54,7 @@ def put_app(app: AppName, body: Annotated[taken.AppTaken, Body()]) -> Response[a
         trust=tuple(_rule(rule) for rule in body.trust),
     )
     control = access.control(router)
-    record, new = apps.configure(control.ports, app, wanted)
+    record, new = apps.configure(control.ports, app, wanted, access.expected(router))
     return created(present.app(control, record)) if new else ok(present.app(control, record))
 
 

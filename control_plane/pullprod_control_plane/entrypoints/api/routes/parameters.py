@@ -16,6 +16,9 @@ VersionId = Annotated[str, Path(description="A version's id", max_length=_LONGES
 VersionRef = Annotated[taken.Reference, Path(description="A version id, commit prefix, branch:x, pointer:x or tag:x")]
 TokenId = Annotated[str, Path(description="The token's id", max_length=_LONGEST_NAME)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", description='The generation that you saw: "7"', max_length=63)]
+AppIfMatch = Annotated[
+    str | None, Header(alias="If-Match", description='The revision that you read: "7"', max_length=63)
+]
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="Makes a repeat harmless", max_length=255)
 ]

@@ -89,7 +89,7 @@ def _order(app: str, name: str, reason: str, force: list[str]) -> Order:
         pointer=name,
         by=token.principal,
         reason=reason,
-        expected=access.expected_generation(router),
+        expected=access.expected(router),
         force=tuple(force),
         receipt=access.receipt(router, token),
     )

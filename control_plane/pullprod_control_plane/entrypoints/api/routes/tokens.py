@@ -1,4 +1,4 @@
-"""API tokens: make, list, revoke."""
+"""Who gets a token, and why: workflow runs by an app's trust policy, others by an admin."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from ....application import exchange, tokens
+from ....domain.errors import InvalidRequest
 from ....domain.roles import Role
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
-from .parameters import TokenId
+from .parameters import AppName, TokenId
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
@@ -26,6 +27,21 @@ def exchange_token(body: Annotated[taken.ExchangeTaken, Body()]) -> Response[ans
     control = access.control(router)
     made, secret = exchange.exchange(control.ports, control.verifier(), body.app, access.bearer(router))
     return created(present.new_token(made, secret))
+
+
+@router.post("/v1/apps/<app>/trust/explain", tags=["tokens"], operation_id="explainTrust", responses=READS)
+def explain_trust(app: AppName, body: Annotated[taken.ExplainTaken, Body()]) -> Response[answered.Explained]:
+    """Tell which rule of an app admits a workflow run, or which claims keep each of them from it; nothing is changed.
+
+    Whether an identity token was used before is not looked at.
+    """
+    control = access.control(router)
+    if (body.token is None) == (body.claims is None):
+        raise InvalidRequest("Send either the token or its claims.", where="token")
+    if body.token is not None:
+        return ok(present.explained(exchange.explain(control.ports, control.verifier(), app, body.token)))
+    claims = {name: str(value) for name, value in (body.claims or {}).items()}
+    return ok(present.explained(exchange.explain_claims(control.ports, app, claims)))
 
 
 @router.get("/v1/tokens", tags=["tokens"], operation_id="listTokens", responses=READS)
