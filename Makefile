@@ -30,9 +30,10 @@ lint: .venv/dev.ok $(LINTERS)/ok ## Check style, types, import rules, scripts an
 	$(LINTERS)/bin/actionlint $(WORKFLOWS)
 	$(LINTERS)/bin/zizmor --offline --pedantic --quiet action.yml $(WORKFLOWS)
 
-bench: .venv/dev.ok ## Measure publish, swap and edge against rsync, cp, http.server and nginx
+bench: .venv/dev.ok ## Measure publish, swap and edge against rsync, cp, http.server and nginx; count AWS calls
 	sh scripts/install-tools.sh rsync nginx wrk python3-doc debian-handbook
-	$(BIN)/python benchmarks/run.py
+	sh scripts/install-emulators.sh
+	PYTHONPATH=. $(BIN)/python benchmarks/run.py
 
 openapi: .venv/dev.ok ## Write docs/openapi.json anew from the API's models
 	$(BIN)/python scripts/openapi.py > docs/openapi.json

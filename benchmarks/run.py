@@ -1,4 +1,4 @@
-"""`make bench`: publish, swap and edge, each beside what people use otherwise, in one run, as ratios."""
+"""`make bench`: publish, swap and edge, each beside what people use otherwise, as ratios; and what AWS is asked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import aws_calls
 import publishing
 import scale
 import swapping
@@ -34,6 +35,7 @@ def main() -> None:
         swapping.report(place / "swapping")
         scale.report(place / "scale")
         edge.report(place / "edge")
+    aws_calls.report()
 
 
 if __name__ == "__main__":
