@@ -20,10 +20,10 @@ class SeenEdge(CloudFrontEdge):
 
     def __init__(self, client: Any, store: StrictStore) -> None:
         super().__init__(client, ARN)
-        self._shown = store
+        self.store = store
 
     def get(self, key: str) -> str | None:
-        return self._shown.items.get(key)
+        return self.store.items.get(key)
 
 
 @contextmanager
