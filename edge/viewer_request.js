@@ -1,10 +1,14 @@
 import cf from 'cloudfront';
+import crypto from 'crypto';
 
 // Decides, before the cache is asked, which version of which app answers: with a stored file, or by a function.
 // One record tells everything about a host, so a swap is one write; domain/routes.py says what is in it.
 // Runtime cloudfront-js-2.0 has no classes, destructuring, spread, for-of, ?. or ??, and no await in an argument.
 
-const PIN = /^([0-9a-f]{12}-[0-9a-f]{8})\.([1-9]\d{0,14})(?:\.(\d{1,12}))?$/;
+const PIN = /^(([0-9a-f]{12}-[0-9a-f]{8})\.([1-9]\d{0,14})(?:\.(\d{1,12}))?)(?:\.([\w-]{43}))?$/;
+// In a link, then a cookie: the second in which it ends, and its signature.
+const SHARE = 'pullprod-share';
+const TOKEN = /^(\d{1,12})\.([\w-]{43})$/;
 // An internationalised host may look like a preview.
 const PREVIEW = /^(?!xn--)[a-z0-9-]+--[a-z0-9-]+$/;
 // Only we may say these.
@@ -14,7 +18,8 @@ const UNSAFE = /^\.\.?$|[\u0000-\u001f\u007f-\u009f\u2028\u2029\/\\]/;
 
 async function handler(event) {
   const request = event.request;
-  const record = await read(keyOf(request.headers.host));
+  const key = keyOf(request.headers.host);
+  const record = await read(key);
   if (record === null) {
     return answer(404, 'Nothing is published at this address.\n');
   }
@@ -22,25 +27,28 @@ async function handler(event) {
     return answer(410, 'This version was revoked.\n');
   }
   const reads = request.method === 'GET' || request.method === 'HEAD';
+  const document = reads && isDocument(request.headers);
+  const pin = pinOf(request.cookies.pullprod, record);
+  const leads = pin !== null && pin[3] > record.g;
+  // No host has a capital, so nobody can ask for this key. Most requests need no look at it.
+  const lock = await read(record.x || leads || document ? `LOCK:${record.a}` : '');
+  const secret = lock !== null && lock.k ? lock.k : '';
+  const refused = record.x && secret ? refuse(request, reads, key, lock) : null;
+  if (refused !== null) {
+    return refused;
+  }
   if (reads && request.uri === '/.well-known/pullprod') {
     return describe(record);
   }
-  const document = reads && isDocument(request.headers);
-  const pin = pinOf(request.cookies.pullprod, record, document);
-  let shown = record;
-  let route = `${record.v}.${record.g}`;
-  if (pin !== null) {
-    const kept = await read(`${pin[1]}--${record.a}`);
-    // A pinned version that was pruned or revoked since: the record is the best there is.
-    if (kept !== null && !kept.gone) {
-      shown = kept;
-      route = pin[0];
-    }
-  }
+  const follows = (leads && isRecent(pin, secret)) || (!document && isOwn(pin, record));
+  const kept = await read(follows ? `${pin[2]}--${record.a}` : '');
+  // A pinned version that was pruned or revoked since: the record is the best there is.
+  const pinned = kept !== null && !kept.gone;
   forget(request);
   // For viewer_response.js.
-  set(request, 'x-pullprod-route', route);
+  set(request, 'x-pullprod-route', pinned ? pin[0] : routeOf(record, document && record.g > 0 && secret));
   set(request, 'x-pullprod-flags', `${document ? 'd' : ''}${record.x ? 'n' : ''}${record.g > 0 ? 'p' : ''}`);
+  const shown = pinned ? kept : record;
   const origin = originOf(shown, request.uri);
   if (origin !== null) {
     return toFunction(request, shown.v, origin);
@@ -48,10 +56,11 @@ async function handler(event) {
   return reads ? toFile(request, shown, document) : answer(405, 'Use GET or HEAD.\n', { allow: 'GET, HEAD' });
 }
 
-// get() throws for a key that is not there, and for text that is no JSON.
+// get() throws for a key that is not there, and for text that is no JSON. An empty key is nothing to ask for.
 async function read(key) {
   try {
-    return await cf.kvs().get(key, { format: 'json' });
+    const found = key ? cf.kvs().get(key, { format: 'json' }) : null;
+    return await found;
   } catch (error) {
     return null;
   }
@@ -76,21 +85,84 @@ function valueOf(headers, name) {
   return headers[name] ? headers[name].value.toLowerCase() : '';
 }
 
-// The pin to follow: [all, version, generation, seconds], or null where the record decides.
-function pinOf(cookie, record, document) {
-  const pin = record.g > 0 && cookie ? PIN.exec(cookie.value) : null;
-  if (pin === null) {
+// [all, what is signed, version, generation, seconds, signature], or null without a pin that this host could have made.
+function pinOf(cookie, record) {
+  return record.g > 0 && cookie ? PIN.exec(cookie.value) : null;
+}
+
+// The viewer has seen a swap that is on its way here: going back would mix versions. That takes seconds; what leads
+// for longer is made up, or is of another pointer that had this host. Where previews are locked, a pin must be ours.
+function isRecent(pin, secret) {
+  return Math.abs(Date.now() / 1000 - pin[4]) < 60 && (!secret || same(sign(secret, pin[1]), `${pin[5]}`));
+}
+
+// A page keeps what is its own until the next navigation; a version that was never shown is no page's own.
+function isOwn(pin, record) {
+  return pin !== null && (record.r || []).some((entry) => entry[0] === pin[2]);
+}
+
+function routeOf(record, secret) {
+  const route = `${record.v}.${record.g}`;
+  if (!secret) {
+    return route;
+  }
+  const now = `${route}.${Math.floor(Date.now() / 1000)}`;
+  return `${now}.${sign(secret, now)}`;
+}
+
+// What somebody is told whom a locked preview does not let in; null for whom it does.
+function refuse(request, reads, key, lock) {
+  const opens = (entry) => {
+    const token = entry ? TOKEN.exec(entry.value) : null;
+    return token !== null && token[1] > Date.now() / 1000 && same(sign(lock.k, `${key}.${token[1]}`), token[2]);
+  };
+  const sent = request.querystring[SHARE];
+  if (reads && opens(sent)) {
+    return exchange(request, sent.value);
+  }
+  delete request.querystring[SHARE];
+  const login = request.headers.authorization;
+  if (lock.p && login && same(sign(lock.k, login.value), lock.p)) {
+    delete request.headers.authorization;
     return null;
   }
-  // The viewer has seen a swap that is on its way here: going back would mix versions. That takes seconds; what leads
-  // for longer is made up, or is of another pointer that had this host.
-  const leads = pin[2] > record.g && Math.abs(Date.now() / 1000 - pin[3]) < 60;
-  // A page keeps what is its own until the next navigation; a version that was never shown is no page's own.
-  return leads || (!document && (record.r || []).some((entry) => entry[0] === pin[1])) ? pin : null;
+  if (opens(request.cookies[SHARE])) {
+    return null;
+  }
+  return lock.p
+    ? answer(401, 'The user name is the app, the password that of its previews.\n', {
+      'www-authenticate': `Basic realm="${lock.a}"`,
+    })
+    : answer(403, 'This preview needs a share link that was made for it and has not ended.\n');
+}
+
+// The token goes from the address into a cookie, so that neither history nor a referrer nor an origin has it.
+function exchange(request, token) {
+  const query = request.rawQueryString().split('&').filter((pair) => !pair.startsWith(SHARE)).join('&');
+  const clean = redirect(request.uri.replace(/^[\/\\]+/, '/'), query);
+  const left = parseInt(token, 10) - Math.floor(Date.now() / 1000);
+  const secure = /\.localhost(:|$)/.test(request.headers.host.value) ? '' : '; Secure';
+  clean.cookies = {};
+  clean.cookies[SHARE] = { value: token, attributes: `Path=/; HttpOnly; SameSite=Lax; Max-Age=${left}${secure}` };
+  return set(clean, 'referrer-policy', 'no-referrer');
+}
+
+function sign(secret, text) {
+  return crypto.createHmac('sha256', secret).update(text).digest('base64url');
+}
+
+// Takes as long for a wrong guess that begins right.
+function same(a, b) {
+  let differences = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) {
+    differences |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  }
+  return differences === 0;
 }
 
 function forget(request) {
   delete request.cookies.pullprod;
+  delete request.cookies[SHARE];
   for (const name in request.headers) {
     if (OURS.test(name)) {
       delete request.headers[name];
@@ -137,8 +209,7 @@ function toFile(request, shown, document) {
   const navigation = shown.p && document && !last.includes('.') && names[0] !== '.well-known';
   const there = redirectFor(names, last, mode, navigation);
   if (there !== null) {
-    const query = request.rawQueryString();
-    return redirect(query ? `${there}?${query}` : there);
+    return redirect(there, request.rawQueryString());
   }
   // The digest is part of the URI, hence of the cache key: no swap needs an invalidation. These must not split it.
   request.uri = uriOf(shown, fileFor(names, last, mode));
@@ -216,8 +287,8 @@ function describe(record) {
 }
 
 // Not a permanent one: browsers would remember it longer than a rollback may take. A header is printable ASCII.
-function redirect(target) {
-  const location = target.replace(/[^!-~]+/g, encodeURIComponent);
+function redirect(path, query) {
+  const location = (query ? `${path}?${query}` : path).replace(/[^!-~]+/g, encodeURIComponent);
   return { statusCode: 302, headers: { location: { value: location }, 'cache-control': { value: 'no-store' } } };
 }
 

@@ -1,13 +1,14 @@
 // Tells the viewer which version answered, and pins the documents of a pointer's hosts to it.
 //
-// A pin is version.generation.seconds: when an edge last had this generation as its newest. CloudFront does not run
-// this from status 400 on; who answers so sets his own headers.
+// A pin is version.generation.seconds: when an edge last had this generation as its newest. Where previews are locked,
+// the other function has made it and signed it. CloudFront does not run this from status 400 on; who answers so sets
+// his own headers.
 //
 // event.request.headers are read as viewer_request.js left them. That a viewer-response event carries the request is
 // documented; that it carries the request as the other function changed it is not, and was not tried on AWS. Without
 // the headers, or with a viewer's own, nothing worse happens than a response without a version or a pin.
 
-const ROUTE = /^([0-9a-f]{12}-[0-9a-f]{8})\.\d{1,15}(\.\d{1,12})?$/;
+const ROUTE = /^([0-9a-f]{12}-[0-9a-f]{8})\.\d{1,15}(\.\d{1,12}(\.[\w-]{43})?)?$/;
 
 async function handler(event) {
   const response = event.response;

@@ -30,7 +30,7 @@ _METHODS = words(
     "substring test toLowerCase toString toUpperCase trim unshift update updateRequestOrigin values"
 )
 _MODULES = frozenset({"'crypto'", "'querystring'", "'buffer'"})
-_IMPORT = ["import", "cf", "from", "'cloudfront'", ";"]
+_IMPORTS = (["import", "cf", "from", "'cloudfront'", ";"], ["import", "crypto", "from", "'crypto'", ";"])
 _HEADS = frozenset({"if", "while", "for", "switch", "catch", "return", "typeof", "in", "await", "throw", "case"})
 _BEFORE_OBJECT = frozenset({"(", ",", "=", "[", "return", "?", ":", "&&", "||", "${", "throw"})
 _BEFORE_AWAIT = frozenset({"=", "return", ";", "{", "}"})
@@ -93,7 +93,10 @@ def problems(source: str) -> list[str]:
     """Return what in `source` CloudFront may not accept, each with its line; nothing if all is documented."""
     file = _File(source)
     names = file.declared() | _GLOBALS
-    start = len(_IMPORT) if [token.text for token in file.tokens[: len(_IMPORT)]] == _IMPORT else 0
+    start = 0
+    for words_of in _IMPORTS:
+        if [token.text for token in file.tokens[start : start + len(words_of)]] == words_of:
+            start += len(words_of)
     found = []
     for at in range(start, len(file.tokens)):
         token = file.tokens[at]

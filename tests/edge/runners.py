@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import re
 import shutil
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pullprod_control_plane.adapters.local.edge_runtime import EdgeFunctionError, EdgeRuntime, edge_directory
+from scripts.edge_in_template import deployed
 
 EDGE = edge_directory()
 FUNCTIONS = (EDGE / "viewer_request.js", EDGE / "viewer_response.js")
@@ -107,7 +111,18 @@ def timed(case: Case) -> Case:
     """Return a case that is about to run, with the times that it names; `now` is when that was."""
     now = int(time.time())
     text = re.sub(r"\{now([+-][0-9]+)\}", lambda match: str(now + int(match[1])), json.dumps(case))
-    return {**json.loads(text), "now": now}
+    return {**json.loads(_signed(text)), "now": now}
+
+
+def _signed(text: str) -> str:
+    """Return a text with the signatures that it names."""
+    return re.sub(r"\{sign ([^|{}]+)\|([^{}]*)\}", lambda match: sign(match[1], match[2]), text)
+
+
+def sign(key: str, text: str) -> str:
+    """Return the HMAC-SHA256 of a text in base64url."""
+    made = hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
 
 def event(case: Case) -> dict[str, Any]:
@@ -123,11 +138,12 @@ def in_quickjs(case: Case) -> Outcome:
 
 
 def in_njs(cases: Iterable[Case], directory: Path) -> list[Outcome]:
-    """Return what the functions make of all cases, run by one njs process."""
+    """Return what the functions, as CloudFront gets them, make of all cases, run by one njs process."""
     program = shutil.which("njs")
     assert program, "njs is missing: install the Debian package njs. It stands in for CloudFront's own engine."
     for source in FUNCTIONS:
-        (directory / source.name).write_text(source.read_text(encoding="utf-8") + "\nexport default handler;\n")
+        code = deployed(source.read_text(encoding="utf-8"))
+        (directory / source.name).write_text(f"{code}\nexport default handler;\n")
     (directory / "cloudfront").write_text(_NJS_CLOUDFRONT)
     jobs, outcomes, driver = (directory / name for name in ("jobs.json", "outcomes.json", "driver.js"))
     jobs.write_text(json.dumps([{"records": case["records"], "event": event(case)} for case in cases]))
@@ -146,21 +162,29 @@ def check(case: Case, outcome: Outcome) -> None:
     if "uri" in expected:
         assert outcome["uri"] == expected["uri"]
         assert outcome["origin"] == (_function(expected["origin"]) if "origin" in expected else SITE)
-        assert outcome["querystring"] == (case["request"]["querystring"] if "origin" in expected else {})
+        sent = expected.get("querystring", case["request"]["querystring"])
+        assert outcome["querystring"] == (sent if "origin" in expected else {})
     headers = {name: entry["value"] for name, entry in outcome["headers"].items()}
-    assert {name: headers.get(name) for name in expected["headers"]} == expected["headers"]
+    assert {name: headers.get(name) for name in expected["headers"]} in _at_any_time(expected["headers"], case["now"])
     if "x-pullprod-route" in expected["headers"]:
         ours = {name for name in headers if name.startswith("x-pullprod-")}
         assert ours <= expected["headers"].keys(), "a header that nobody expects"
     if "cookies" in expected:
         cookies = outcome["cookies"]
-        plain = cookies if "response" in case else {name: entry["value"] for name, entry in cookies.items()}
+        plain = cookies if "status" in expected else {name: entry["value"] for name, entry in cookies.items()}
         assert _without_now(plain, case["now"]) == expected["cookies"]
     if "body" in expected:
         assert outcome["body"] == {"encoding": "text", "data": expected["body"]}
 
 
+def _at_any_time(expected: Any, now: int) -> list[Any]:
+    """Return what is expected, for each second of the minute in which the case ran."""
+    text = json.dumps(expected)
+    return [json.loads(_signed(text.replace("{now}", str(now + seconds)))) for seconds in range(60)]
+
+
 def _without_now(cookies: Any, now: int) -> Any:
-    """Return cookies with {now} for the time at which the case ran."""
+    """Return cookies with {now} for the time at which the case ran, and {left} for what depends on it."""
     recent = "|".join(str(now + seconds) for seconds in range(60))
-    return json.loads(re.sub(rf"\b(?:{recent})\b", "{now}", json.dumps(cookies)))
+    text = re.sub(rf"\b(?:{recent})\b", "{now}", json.dumps(cookies))
+    return json.loads(re.sub(r"Max-Age=\d+", "Max-Age={left}", text))

@@ -88,10 +88,16 @@ def call_of(scope: Scope, request: Event, body: bytes) -> FunctionCall:
         host=request["origin"]["updateRequestOrigin"]["domainName"],
         method=request["method"],
         path=request["uri"],
-        query=scope["query_string"].decode("latin-1"),
+        query=_query(scope["query_string"].decode("latin-1"), request["querystring"]),
         headers=headers,
         body=body,
     )
+
+
+def _query(sent: str, kept: Mapping[str, Any]) -> str:
+    """Return a query as it was sent, but for what viewer_request.js took away."""
+    pairs = [(pair.partition("=")[0].strip(), pair) for pair in sent.split("&")]
+    return "&".join(pair for name, pair in pairs if name == "" or name in kept)
 
 
 def _cookies(cookies: Mapping[str, Any]) -> str:

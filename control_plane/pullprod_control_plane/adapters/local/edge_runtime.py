@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import quickjs
 
 import pullprod_control_plane
 
+from .edge_crypto import CRYPTO
+
 Event: TypeAlias = dict[str, Any]
 
 # Far more than a call needs (under 1 ms and 1 MB), far less than would hurt the server.
@@ -19,7 +22,7 @@ _SECONDS = 1.0
 _MEMORY = 32 * 1024**2
 _STACK = 256 * 1024
 
-_IMPORT = "import cf from 'cloudfront';"
+_IMPORTS = re.compile(r"^import (?:cf from 'cloudfront'|crypto from 'crypto');", re.MULTILINE)
 
 # The engine cannot call into Python while a time limit is set. So kvs.get() leaves its key in `wanted`, and its
 # promise is settled from outside between two jobs. The helpers that choose an origin leave their parameters in
@@ -103,6 +106,7 @@ class EdgeRuntime:
         self._context.set_memory_limit(_MEMORY)
         self._context.set_max_stack_size(_STACK)
         self._context.set_time_limit(_SECONDS)
+        self._context.eval(CRYPTO)
         self._context.eval(_BRIDGE)
         self._start = self._context.eval("bridge.start")
         self._state = self._context.eval("bridge.state")
@@ -124,10 +128,9 @@ class EdgeRuntime:
 
     def _define(self, name: str, source: str) -> None:
         """A function's file is a module. It becomes a scope of its own here, on unchanged lines, in strict mode."""
-        body = source.removeprefix(_IMPORT)
-        self._context.eval(
-            f"bridge.define({name!r}, (function (cf) {{ 'use strict'; {body}\nreturn handler; }})(bridge.cf));"
-        )
+        body = _IMPORTS.sub("", source)
+        scope = f"(function (cf, crypto) {{ 'use strict'; {body}\nreturn handler; }})(bridge.cf, edgeCrypto)"
+        self._context.eval(f"bridge.define({name!r}, {scope});")
 
     def _call(self, name: str, event: Event) -> Event:
         if threading.get_ident() != self._thread:

@@ -18,7 +18,7 @@ from typing import Any
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_BYTES = 4 * 1024 * 1024
 _FALLBACK = re.compile(r"404 /([a-z0-9-]+/s/[\w-]{8}/404\.html)|200 /([a-z0-9-]+/s/[\w-]{8}/index\.html)", re.ASCII)
-_ROUTE = re.compile(r"([0-9a-f]{12}-[0-9a-f]{8})\.[0-9]{1,15}(\.[0-9]{1,12})?")
+_ROUTE = re.compile(r"([0-9a-f]{12}-[0-9a-f]{8})\.[0-9]{1,15}(\.[0-9]{1,12}(\.[\w-]{43})?)?", re.ASCII)
 _NOT_FOUND, _OK = 404, 200
 _log = logging.getLogger(__name__)
 
