@@ -1,7 +1,8 @@
-"""Every workflow in examples/, run as it stands, against a control plane that trusts it with what it needs."""
+"""Every workflow in examples/, run as it stands, against a control plane with the trust policy of docs/action.md."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,12 +18,8 @@ from tests.support.server import Server
 from tests.support.workflows import PULL_REQUEST, ROOT, Run, Runner
 
 EXAMPLES = ROOT / "examples"
-TRUSTED = {"repository": "acme/shop", "repository_id": "74", "repository_owner_id": "65"}
-TRUST = [
-    {**TRUSTED, "role": "publisher", "refs": ["refs/heads/*", "refs/pull/*"]},
-    {**TRUSTED, "role": "releaser", "pointers": ["production"], "environment": "production"},
-    {**TRUSTED, "role": "admin", "workflow": "acme/shop/.github/workflows/prune.yml", "refs": ["refs/heads/main"]},
-]
+BUILD = "site:\n\tmkdir -p dist\n\tcp index.html dist\n"
+TRUST = json.loads((ROOT / "docs" / "action.md").read_text().split("```json\n")[1].split("```")[0])["trust"]
 
 
 @dataclass
@@ -40,7 +37,7 @@ class Shop:
     def push(self, text: str) -> str:
         """Commit a page with this text, and return the commit."""
         write(self.path, {"index.html": text, "pullprod.toml": 'app = "shop"\n[site]\ndirectory = "dist"\n'})
-        write(self.path, {"Makefile": "site:\n\tmkdir -p dist\n\tcp index.html dist\n"})
+        write(self.path, {"Makefile": BUILD})
         return commit(self.path, text)
 
     def published(self, text: str, *before: str) -> str:
@@ -74,6 +71,20 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         path = repository(tmp_path / "shop")
         runner = Runner(path, tmp_path / "runner", f"http://localhost:{server.port}", issues, hub)
         yield Shop(path, server, api, runner)
+
+
+def test_the_six_lines_of_the_readme_publish_a_new_repository(shop: Shop, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    workflow = tmp_path / "publish.yml"
+    workflow.write_text(readme.split("```yaml\n")[1].split("```")[0])
+    write(shop.path, {"index.html": "one", "Makefile": BUILD})
+    made = commit(shop.path, "one")
+
+    assert shop.runner.run(workflow, "push").ok
+
+    assert len(workflow.read_text().splitlines()) == 6
+    (version,) = shop.api.items("/v1/apps/shop/versions")
+    assert (version["commit"], version["files"]) == (made, 1)
 
 
 def test_every_push_is_published_and_nothing_goes_live(shop: Shop) -> None:
@@ -178,8 +189,8 @@ def test_an_audit_that_finds_something_has_one_issue_open_about_it(shop: Shop) -
 
 def test_two_apps_of_one_repository_are_published_each_with_its_own_configuration(shop: Shop) -> None:
     for app in ("shop", "handbook"):
-        write(shop.path / app, {"dist.html": app, "pullprod.toml": f'app = "{app}"\n[site]\ndirectory = "dist"\n'})
-        write(shop.path / app, {"Makefile": "site:\n\tmkdir -p dist\n\tcp dist.html dist/index.html\n"})
+        write(shop.path / app, {"index.html": app, "pullprod.toml": f'app = "{app}"\n[site]\ndirectory = "dist"\n'})
+        write(shop.path / app, {"Makefile": BUILD})
     commit(shop.path, "both")
 
     assert shop.runs("monorepo.yml", "push").ok

@@ -64,11 +64,12 @@ class Runner:
     def run(self, workflow: Path, event: str, payload: Mapping[str, Any] | None = None) -> Run:
         """Run a workflow as `event` with its payload would; CONTROL_PLANE in it is the one at `url`."""
         text = _QUEUE.sub("", workflow.read_text()).replace(CONTROL_PLANE, self.url)
-        (job,) = yaml.safe_load(text)["jobs"].values()
+        read = yaml.safe_load(text)
+        (job,) = read["jobs"].values()
         files = {self.home / workflow.name: text, self.home / "event.json": json.dumps(payload or {})}
         for path, content in files.items():
             path.write_text(content)
-        permissions = {} if _from_fork(payload or {}) else job["permissions"]
+        permissions = {} if _from_fork(payload or {}) else job.get("permissions", read["permissions"])
         identity = self._identity(job, workflow.name, event) if permissions.get("id-token") == "write" else {}
         self.github.tokens = {_TOKEN: Token(permissions)}
         environ = {"GITHUB_API_URL": self.github.url, "CHECKOUT_FROM": str(self.repository), **identity}
