@@ -18,7 +18,7 @@ from tests.support.server import Server
 
 WHO = {"repository": "acme/shop", "repository_id": "74", "repository_owner_id": "65"}
 PUBLISHER = {**WHO, "role": "publisher"}
-RELEASER = {**WHO, "role": "releaser", "pointers": ["production", "next"], "environment": "production"}
+RELEASER = {**WHO, "role": "releaser", "pointers": ["production", "next", "main"], "environment": "production"}
 
 
 @pytest.fixture(autouse=True)
