@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LINTERS := .tools/linters
+PEERS := .tools/peers
 WORKFLOWS = $(wildcard examples/*.yml .github/workflows/*.yml)
 
 .PHONY: help demo test lint bench openapi action lock
@@ -30,7 +31,7 @@ lint: .venv/dev.ok $(LINTERS)/ok ## Check style, types, import rules, scripts an
 	$(LINTERS)/bin/actionlint $(WORKFLOWS)
 	$(LINTERS)/bin/zizmor --offline --pedantic --quiet action.yml $(WORKFLOWS)
 
-bench: .venv/dev.ok ## Measure publish, swap and edge against rsync, cp, http.server and nginx; count AWS calls
+bench: .venv/dev.ok $(PEERS)/ok action ## Measure publish, swap and edge against what people use otherwise; count AWS calls
 	sh scripts/install-tools.sh rsync nginx wrk python3-doc debian-handbook
 	sh scripts/install-emulators.sh
 	PYTHONPATH=. $(BIN)/python benchmarks/run.py
@@ -50,6 +51,7 @@ lock: .venv/dev.ok ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q --group checkov --universal --python-version 3.11 --generate-hashes -o requirements/checkov.txt
 	$(BIN)/uv pip compile -q --group emulators --universal --python-version 3.11 --generate-hashes -o requirements/emulators.txt
 	$(BIN)/uv pip compile -q --group linters --universal --python-version 3.11 --generate-hashes -o requirements/linters.txt
+	$(BIN)/uv pip compile -q --group peers --universal --python-version 3.11 --generate-hashes -o requirements/peers.txt
 
 # What `sam build` runs, once for each function; samconfig.toml tells it to do so here and not in a copy.
 build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
@@ -78,4 +80,10 @@ $(LINTERS)/ok: .venv/uv.ok requirements/linters.txt
 	@echo "installing the linters of workflows"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LINTERS)
 	@$(BIN)/uv pip install --quiet --python $(LINTERS)/bin/python --require-hashes -r requirements/linters.txt
+	@touch $@
+
+$(PEERS)/ok: .venv/uv.ok requirements/peers.txt
+	@echo "installing what the Action is measured beside"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/peers.txt
 	@touch $@

@@ -13,6 +13,7 @@ import aws_calls
 import publishing
 import scale
 import swapping
+import uploading
 
 import edge
 
@@ -32,6 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pullprod-bench-") as name:
         place = Path(name)
         publishing.report(place / "publishing")
+        uploading.report(place / "uploading")
         swapping.report(place / "swapping")
         scale.report(place / "scale")
         edge.report(place / "edge")
