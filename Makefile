@@ -6,7 +6,7 @@ LINTERS := .tools/linters
 PEERS := .tools/peers
 WORKFLOWS = $(wildcard examples/*.yml .github/workflows/*.yml)
 
-.PHONY: help demo test lint bench openapi action lock
+.PHONY: help demo demo-aws test lint bench openapi action lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,12 +14,16 @@ help: ## Show this list
 demo: .venv/server.ok ## Run the main job on this machine: publish, point, roll back, hold
 	$(BIN)/python scripts/demo.py
 
+demo-aws: .venv/dev.ok .tools/sam/ok ## The same on AWS's services as far as they can be had on this machine
+	sh scripts/install-emulators.sh
+	$(BIN)/python scripts/demo_aws.py
+
 test: .venv/dev.ok ## Set up and run all tests
 	sh scripts/install-tools.sh njs git
 	sh scripts/install-emulators.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: .venv/dev.ok $(LINTERS)/ok ## Check style, types, import rules, scripts and workflows
+lint: .venv/dev.ok $(LINTERS)/ok .tools/sam/ok .tools/checkov/ok ## Check style, types, import rules, scripts, workflows and template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -30,6 +34,9 @@ lint: .venv/dev.ok $(LINTERS)/ok ## Check style, types, import rules, scripts an
 	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(LINTERS)/bin/actionlint $(WORKFLOWS)
 	$(LINTERS)/bin/zizmor --offline --pedantic --quiet action.yml $(WORKFLOWS)
+	.tools/sam/bin/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam validate --lint --region eu-west-1
+	.tools/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml
 
 bench: .venv/dev.ok $(PEERS)/ok action ## Measure publish, swap and edge against what people use otherwise; count AWS calls
 	sh scripts/install-tools.sh rsync nginx wrk python3-doc debian-handbook
@@ -76,10 +83,11 @@ build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-$(LINTERS)/ok: .venv/uv.ok requirements/linters.txt
-	@echo "installing the linters of workflows"
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LINTERS)
-	@$(BIN)/uv pip install --quiet --python $(LINTERS)/bin/python --require-hashes -r requirements/linters.txt
+# Tools that pin what others need in another version: each in an environment of its own.
+.tools/%/ok: requirements/%.txt .venv/uv.ok
+	@echo "installing the locked $*"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .tools/$*
+	@$(BIN)/uv pip install --quiet --python .tools/$*/bin/python --require-hashes -r $<
 	@touch $@
 
 $(PEERS)/ok: .venv/uv.ok requirements/peers.txt

@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,12 +53,15 @@ def serving(data: Path, port: int) -> Iterator[str]:
 
 
 class Shop:
-    """The demo's user: runs commands in the repository, and looks at pages."""
+    """The demo's user: runs commands in the repository, and looks at pages.
 
-    def __init__(self, repository: Path, port: int, token: str) -> None:
+    `page` returns the start page of a version or pointer, as a browser would get it.
+    """
+
+    def __init__(self, repository: Path, url: str, token: str, page: Callable[[str], str]) -> None:
         self._repository = repository
-        self._port = port
-        self._env = {**os.environ, "PULLPROD_URL": f"http://localhost:{port}", "PULLPROD_TOKEN": token}
+        self._env = {**os.environ, "PULLPROD_URL": url, "PULLPROD_TOKEN": token}
+        self._page = page
 
     def run(self, *arguments: str, expect: int = 0, quiet: bool = False) -> str:
         """Run `pullprod …`, print command and result, and return its standard output."""
@@ -78,19 +81,9 @@ class Shop:
         answer: dict[str, object] = json.loads(self.run(*arguments, "--json", quiet=True))
         return answer
 
-    def heading(self, name: str) -> str:
-        """Return the heading of the page at a version's or pointer's address, as a browser would get it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        connection.request("GET", "/", headers={"Host": f"{name}--shop.localhost:{self._port}", "Accept": "text/html"})
-        response = connection.getresponse()
-        page = response.read().decode()
-        connection.close()
-        assert response.status == http.HTTPStatus.OK, (name, response.status, page)
-        return page.split("<h1>")[1].split("</h1>")[0]
-
     def sees(self, name: str, heading: str) -> None:
         """Verify and tell what a viewer sees."""
-        seen = self.heading(name)
+        seen = self._page(name).split("<h1>")[1].split("</h1>")[0]
         if seen != heading:
             raise SystemExit(f"{name} shows {seen!r}, not {heading!r}")
         print(f"  {name} shows “{seen}”", flush=True)
@@ -98,6 +91,21 @@ class Shop:
     def checkout(self, commit: str) -> None:
         """Put the work tree at a commit, as a workflow for that push would."""
         subprocess.run(["git", "-C", str(self._repository), "checkout", "-q", commit], check=True)
+
+
+def pages(port: int) -> Callable[[str], str]:
+    """Return what gets the start page of a version or pointer from the server at a port."""
+
+    def page(name: str) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/", headers={"Host": f"{name}--shop.localhost:{port}", "Accept": "text/html"})
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        assert response.status == http.HTTPStatus.OK, (name, response.status, text)
+        return text
+
+    return page
 
 
 def _quoted(argument: str) -> str:
@@ -161,7 +169,8 @@ def main() -> None:
     commits = demo_site.make(place / "shop")
     with serving(place / "data", port) as token:
         print(f"pullprod serves on http://localhost:{port}, its data in {place / 'data'}")
-        versions = tell(Shop(place / "shop", port, token), commits)
+        shop = Shop(place / "shop", f"http://localhost:{port}", token, pages(port))
+        versions = tell(shop, commits)
         print(f"\nProduction:   http://production--shop.localhost:{port}/")
         print(f"The branch:   http://feature-summer--shop.localhost:{port}/")
         print(f"First commit: http://{versions[0]}--shop.localhost:{port}/")

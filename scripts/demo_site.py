@@ -13,7 +13,8 @@ CONFIG = """app = "shop"
 [site]
 directory = "dist"
 clean_urls = "directory"
-
+"""
+HEALTH = """
 [health]
 paths = ["/", "/about/"]
 """
@@ -41,11 +42,11 @@ STYLE = "body {{ font: 1.1rem/1.5 system-ui; max-width: 40rem; margin: 3rem auto
 SCRIPT = 'document.querySelector("h1").title = "{heading}";\n'
 
 
-def make(repository: Path) -> list[tuple[str, str]]:
+def make(repository: Path, config: str = CONFIG + HEALTH) -> list[tuple[str, str]]:
     """Make the repository; return branch and commit of each commit, in the order in which they were made."""
     repository.mkdir(parents=True)
     _git(repository, "init", "-q", "-b", "main")
-    (repository / "pullprod.toml").write_text(CONFIG)
+    (repository / "pullprod.toml").write_text(config)
     commits = [
         _commit(repository, "main", "Open the shop", "Welcome", "seagreen"),
         _commit(repository, "main", "Say what we sell", "Fine teas", "seagreen"),
@@ -60,9 +61,14 @@ def make(repository: Path) -> list[tuple[str, str]]:
 
 def _commit(repository: Path, branch: str, message: str, heading: str, colour: str) -> tuple[str, str]:
     _write(repository / "dist", heading, colour)
+    return branch, commit(repository, message)
+
+
+def commit(repository: Path, message: str) -> str:
+    """Commit everything; return the commit."""
     _git(repository, "add", "-A")
     _git(repository, "commit", "-q", "-m", message)
-    return branch, _git(repository, "rev-parse", "HEAD").strip()
+    return _git(repository, "rev-parse", "HEAD").strip()
 
 
 def _write(directory: Path, heading: str, colour: str) -> None:

@@ -1,0 +1,46 @@
+"""What goes to Lambda, and the template that says so."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts import edge_in_template, lambda_package
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_ZIPPED = 20_000_000
+ARM64 = 183  # EM_AARCH64 of the ELF header.
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("package")
+    lambda_package.build(target, native=False)
+    return target
+
+
+def test_the_package_has_less_than_20_mb_zipped(package: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "package.zip", "w", zipfile.ZIP_DEFLATED) as zipped:
+        for path in package.rglob("*"):
+            zipped.write(path, path.relative_to(package))
+    assert (tmp_path / "package.zip").stat().st_size < MAX_ZIPPED
+
+
+def test_every_binary_in_the_package_is_for_lambdas_processor(package: Path) -> None:
+    binaries = list(package.rglob("*.so"))
+    assert binaries
+    assert {struct.unpack_from("<H", path.read_bytes(), 18)[0] for path in binaries} == {ARM64}
+
+
+def test_the_package_has_the_models_of_every_service_that_is_called_and_no_other(package: Path) -> None:
+    services = {path.name for path in (package / "botocore/data").iterdir() if path.is_dir()}
+    called = {"acm", "cloudfront", "cloudfront-keyvaluestore", "dynamodb", "lambda", "route53", "s3"}
+    assert services == called
+
+
+def test_the_template_has_the_code_of_the_edge() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    assert edge_in_template.written(template) == template
