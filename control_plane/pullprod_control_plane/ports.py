@@ -152,8 +152,8 @@ class Store(Protocol):
         """Read every byte of `objects` and return those that are absent or are not what their digest says."""
         ...
 
-    def delete(self, prefix: str) -> None:
-        """Remove every object whose key starts with `prefix`; none left over, no other touched."""
+    def delete(self, *prefixes: str) -> None:
+        """Remove every object whose key starts with one of `prefixes`; none left over, no other touched."""
         ...
 
 

@@ -128,8 +128,10 @@ def test_deleting_a_prefix_leaves_everything_else_whole(store: Store) -> None:
     store.delete("a/s/")
     assert [key for key in kept + gone if store.read(key) is not None] == kept
     assert [store.read(key) for key in kept] == [f"body {number % 5}".encode() for number in range(len(kept))]
-    store.delete("a/s/")
-    store.delete("nothing/")
+    store.delete("a/s/", "nothing/")
+    store.delete()
+    store.delete("a/%/", "b/")
+    assert [key for key in kept if store.read(key) is not None] == kept[:3]
 
 
 def test_a_deleted_content_must_be_sent_again(store: Store, send: Send) -> None:

@@ -31,11 +31,12 @@ def versions(ports: Ports, app: str, wanted: Filter, limit: int, cursor: str | N
     found: list[Version] = []
     after = reading.position(cursor)
     while len(found) < limit:
-        entries = ports.ledger.scan(partition, newest_first=True, after=after, limit=limit - len(found))
-        if not entries:
+        asked = limit - len(found)
+        entries = ports.ledger.scan(partition, newest_first=True, after=after, limit=asked)
+        found += [version for version in _read(ports, app, entries) if wanted.state in {None, version.state}]
+        if len(entries) < asked:
             return Page(found, None)
         after = entries[-1].key.sort
-        found += [version for version in _read(ports, app, entries) if wanted.state in {None, version.state}]
     return Page(found, reading.cursor(after or ""))
 
 

@@ -8,21 +8,23 @@ is done by the reconciler.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ..domain import retention, segments
 from ..domain.errors import Busy
+from ..domain.json import Json
 from ..domain.names import label
 from ..domain.times import stamp
 from ..domain.versions import State, Version
-from ..ports import Delete, Item, Lost, Ports, Put
+from ..ports import Delete, Item, Key, Lost, Ports, Put
 from . import contents, keys, reading, records
 from .states import CONDEMNED, DELETED, DELETING
 
 _VERSIONS = 100  # So much is done at once, within seconds.
 _SEGMENTS = 200
+_AT_ONCE = 50  # Of records that may have many functions.
 _RECEIPTS_KEPT = timedelta(days=7)
 _NAMES_KEPT = timedelta(days=1)  # No prune that is still at work began before.
 _ATTEMPT_TAKES = timedelta(days=1)
@@ -65,15 +67,14 @@ def proceed(ports: Ports, app: str) -> Pruned:
     """Do the next part of a prune that was asked for; the note about it goes with the last."""
     note = reading.one(ports.ledger, keys.of_pending_prune(app))
     doomed = _doomed(ports, app, reading.versions(ports, app))
-    for version in doomed[:_VERSIONS]:
-        _retire(ports, version)
+    # Closed to swaps; whoever swapped to one a moment before is found by reading the pointers again.
+    _set_states(ports, doomed[:_VERSIONS], State.RETIRING)
     # Also those that an earlier prune marked before it was killed: one of them may be shown by now.
     retiring = [version for version in reversed(reading.versions(ports, app)) if version.state is State.RETIRING]
     gone = _spare_the_shown(ports, app, retiring[:_VERSIONS])
     ports.edge.remove([label(version.id, app) for version in gone])
     deleted, left = _sweep(ports, app)
-    for version in gone:
-        _finish(ports, version)
+    _finish(ports, app, gone)
     _forget(ports, reading.everything(ports.ledger, keys.RECEIPTS), _RECEIPTS_KEPT)
     _forget(ports, _deleted_names(ports, app), _NAMES_KEPT)
     _drop_leftovers(ports, app)
@@ -94,29 +95,21 @@ def _doomed(ports: Ports, app: str, versions: list[Version]) -> list[Version]:
     return retention.expired(versions, reading.pointers(ports, app), policy, ports.clock.now())
 
 
-def _set_state(ports: Ports, version: Version, was: State, becomes: State) -> bool:
-    kept = reading.kept_version(ports, version.app, version.id)
-    if kept is None or (kept.record.state, kept.record.begun_at) != (was, version.begun_at):
-        return False
-    body = records.encode(replace(kept.record, state=becomes))
-    try:
-        ports.ledger.commit([Put(keys.of_version(version.app, version.id), body, kept.revision)])
-    except Lost:
-        return False
-    return True
-
-
-def _retire(ports: Ports, version: Version) -> None:
-    """Close a version to swaps; whoever swapped to it a moment before is found by reading the pointers again."""
-    if version.state is not State.RETIRING:
-        _set_state(ports, version, version.state, State.RETIRING)
+def _set_states(ports: Ports, versions: Sequence[Version], becomes: State) -> None:
+    """Change the state of those versions that are still as they were read."""
+    items = ports.ledger.read([keys.of_version(version.app, version.id) for version in versions])
+    found = [(version, item, records.version(item.body)) for version, item in zip(versions, items, strict=True) if item]
+    same = [
+        Put(item.key, records.encode(replace(now, state=becomes)), item.revision)
+        for version, item, now in found
+        if (now.state, now.begun_at) == (version.state, version.begun_at) and now.state is not becomes
+    ]
+    _commit_each(ports, same)
 
 
 def _spare_the_shown(ports: Ports, app: str, retiring: list[Version]) -> list[Version]:
     shown = retention.shown(reading.pointers(ports, app))
-    for version in retiring:
-        if version.id in shown:
-            _set_state(ports, version, State.RETIRING, State.READY)
+    _set_states(ports, [version for version in retiring if version.id in shown], State.READY)
     return [version for version in retiring if version.id not in shown]
 
 
@@ -124,12 +117,12 @@ def _spared(version: Version) -> Version:
     return replace(version, state=State.READY) if version.state is State.RETIRING else version
 
 
-def _finish(ports: Ports, version: Version) -> None:
-    ports.store.delete(keys.manifest_object(version.app, version.id, version.begun_at))
-    pending = reading.one(ports.ledger, keys.of_pending_version(version.app, version.id))
-    if pending:
-        _commit_or_leave(ports, Delete(pending.key, pending.revision))
-    _set_state(ports, version, State.RETIRING, State.RETIRED)
+def _finish(ports: Ports, app: str, gone: Sequence[Version]) -> None:
+    """Remove what is left of versions but their records, then say that they are retired."""
+    ports.store.delete(*(keys.manifest_object(app, version.id, version.begun_at) for version in gone))
+    notes = ports.ledger.read([keys.of_pending_version(app, version.id) for version in gone])
+    _commit_each(ports, [Delete(note.key, note.revision) for note in notes if note])
+    _set_states(ports, gone, State.RETIRED)
 
 
 def _segments(ports: Ports, app: str, among: frozenset[str] | None = None) -> list[Item]:
@@ -155,46 +148,62 @@ def _sweep(ports: Ports, app: str, among: frozenset[str] | None = None) -> tuple
     """Delete the segments that nothing uses, of those in `among` if it is given; tell whether some are left over."""
     unused = _unreferenced(_segments(ports, app, among), reading.versions(ports, app))
     chosen = {item.key for item in unused[:_SEGMENTS]}
-    for item in unused[:_SEGMENTS]:
-        if item.body["state"] not in {CONDEMNED, DELETING}:
-            condemned = {**item.body, "state": CONDEMNED, "before": item.body["state"]}
-            _commit_or_leave(ports, Put(item.key, condemned, item.revision))
+    condemned = [
+        Put(item.key, {**item.body, "state": CONDEMNED, "before": item.body["state"]}, item.revision)
+        for item in unused[:_SEGMENTS]
+        if item.body["state"] not in {CONDEMNED, DELETING}
+    ]
+    _commit_each(ports, condemned)
     # Whoever condemned them, versions are read after that: who comes later restores what it needs, and we lose.
     marked = [item for item in _segments(ports, app, among) if item.body["state"] in {CONDEMNED, DELETING}]
     still_unused = {item.key for item in _unreferenced(marked, reading.versions(ports, app))}
-    deleted = []
-    for item in marked:
-        if item.key not in still_unused:
-            _commit_or_leave(ports, Put(item.key, {**item.body, "state": item.body["before"]}, item.revision))
-        elif item.key in chosen and _delete(ports, app, item):
-            deleted.append(item)
+    restored = [item for item in marked if item.key not in still_unused]
+    _commit_each(ports, [Put(i.key, {**i.body, "state": i.body["before"]}, i.revision) for i in restored])
+    deleted = _delete(ports, app, [item for item in marked if item.key in still_unused & chosen])
     return deleted, len(unused) > len(deleted)
 
 
-def _delete(ports: Ports, app: str, item: Item) -> bool:
-    doomed = {**item.body, "state": DELETING}
-    revision = item.revision
-    if item.body["state"] != DELETING:
-        if not _commit_or_leave(ports, Put(item.key, doomed, revision)):
+def _delete(ports: Ports, app: str, doomed: Sequence[Item]) -> list[Item]:
+    """Delete segments with their functions; return those that nobody took back, or deleted first."""
+    begun = [item for item in doomed if item.body["state"] != DELETING]
+    won = _commit_each(ports, [Put(item.key, {**item.body, "state": DELETING}, item.revision) for item in begun])
+    ours = [item for item in doomed if item.body["state"] == DELETING or item.key in won]
+    ours = [item for item in ours if _without_function(ports, app, item)]
+    ports.store.delete(*(segments.prefix(app, item.key.sort.removeprefix(keys.SEGMENT)) for item in ours))
+    body: dict[str, Json] = {"state": DELETED, "sha256": "", "at": reading.now(ports)}
+    done = _commit_each(ports, [Put(item.key, body, item.revision + (item.key in won)) for item in ours])
+    return [item for item in ours if item.key in done]
+
+
+def _without_function(ports: Ports, app: str, item: Item) -> bool:
+    """Take away the function that a segment may be of; tell whether it is gone."""
+    if "function" in item.body:
+        try:
+            ports.functions.remove(app, str(item.body["function"]), item.key.sort.removeprefix(keys.SEGMENT))
+        except Busy:  # An alias still moves away from it. The next prune finishes.
             return False
-        revision += 1
-    digest = item.key.sort.removeprefix(keys.SEGMENT)
-    try:
-        if "function" in item.body:
-            ports.functions.remove(app, str(item.body["function"]), digest)
-    except Busy:  # An alias still moves away from it. The next prune finishes.
-        return False
-    ports.store.delete(segments.prefix(app, digest))
-    return _commit_or_leave(ports, Put(item.key, {"state": DELETED, "sha256": "", "at": reading.now(ports)}, revision))
+    return True
 
 
 def _commit_or_leave(ports: Ports, change: Put | Delete) -> bool:
     """Make one change unless somebody else was faster; then it is theirs, or the next prune's, to decide."""
-    try:
-        ports.ledger.commit([change])
-    except Lost:
-        return False
-    return True
+    return bool(_commit_each(ports, [change]))
+
+
+def _commit_each(ports: Ports, changes: Sequence[Put | Delete]) -> set[Key]:
+    """Make changes that do not depend on one another, many at once; return the keys of those nobody was faster with."""
+    done: set[Key] = set()
+    for start in range(0, len(changes), _AT_ONCE):
+        left = {change.key: change for change in changes[start : start + _AT_ONCE]}
+        while left:
+            try:
+                ports.ledger.commit(list(left.values()))
+            except Lost as lost:
+                del left[lost.key]
+            else:
+                done |= left.keys()
+                break
+    return done
 
 
 def _drop_leftovers(ports: Ports, app: str) -> None:
@@ -219,6 +228,4 @@ def _deleted_names(ports: Ports, app: str) -> list[Item]:
 
 def _forget(ports: Ports, items: Iterable[Item], after: timedelta) -> None:
     oldest = stamp(ports.clock.now() - after)
-    for item in items:
-        if str(item.body["at"]) < oldest:
-            _commit_or_leave(ports, Delete(item.key, item.revision))
+    _commit_each(ports, [Delete(item.key, item.revision) for item in items if str(item.body["at"]) < oldest])

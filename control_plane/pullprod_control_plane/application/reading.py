@@ -54,8 +54,11 @@ def everything(
 ) -> Iterator[Item]:
     """Return all items of a partition, `at_once` of them at a time."""
     after: str | None = None
-    while page := ledger.scan(partition, prefix=prefix, newest_first=newest_first, after=after, limit=at_once):
+    while True:
+        page = ledger.scan(partition, prefix=prefix, newest_first=newest_first, after=after, limit=at_once)
         yield from page
+        if len(page) < at_once:
+            return
         after = page[-1].key.sort
 
 

@@ -128,18 +128,15 @@ class S3Store:
                 damaged += [obj for obj, is_sound in zip(part, sound, strict=True) if not is_sound]
         return damaged
 
-    def delete(self, prefix: str) -> None:
-        """Remove every object whose key starts with `prefix`, a thousand with a call; repeating finishes.
+    def delete(self, *prefixes: str) -> None:
+        """Remove every object whose key starts with one of `prefixes`, a thousand with a call; repeating finishes.
 
         Raises:
             Busy: S3 left some.
         """
         with _faults():
-            for keys in self._pages(prefix):
-                doomed: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-                left = self._client.delete_objects(Bucket=self._bucket, Delete=doomed).get("Errors", ())
-                if left:
-                    raise Busy(f"S3 did not delete {left[0].get('Key')!r}: {left[0].get('Code')}. Try again.")
+            doomed = [key for listed in self._at_once(self._under, prefixes) for key in listed]
+            self._at_once(self._remove, [doomed[at : at + _MAX_DELETED] for at in range(0, len(doomed), _MAX_DELETED)])
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -153,15 +150,20 @@ class S3Store:
         """Return what stands in the segments that `keys` are of, at least under `keys`."""
         prefixes = dict.fromkeys(_segment(key) for key in keys)
         with _faults():
-            pages = self._at_once(lambda prefix: list(self._pages(prefix)), prefixes)
-        return {key: listed for of_prefix in pages for page in of_prefix for key, listed in page.items()}
+            found = self._at_once(self._under, prefixes)
+        return {key: listed for of_prefix in found for key, listed in of_prefix.items()}
 
-    def _pages(self, prefix: str) -> Iterator[dict[str, _Listed]]:
-        """Yield what stands under a prefix, at most a thousand objects at a time; nothing for nothing."""
+    def _under(self, prefix: str) -> dict[str, _Listed]:
+        """Return what stands under a prefix, by key: a call a thousand objects."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        for page in pages:
-            if listed := page.get("Contents"):
-                yield {entry["Key"]: _Listed(entry["Size"], entry["ETag"]) for entry in listed}
+        entries = (entry for page in pages for entry in page.get("Contents", ()))
+        return {entry["Key"]: _Listed(entry["Size"], entry["ETag"]) for entry in entries}
+
+    def _remove(self, keys: list[str]) -> None:
+        doomed: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        left = self._client.delete_objects(Bucket=self._bucket, Delete=doomed).get("Errors", ())
+        if left:
+            raise Busy(f"S3 did not delete {left[0].get('Key')!r}: {left[0].get('Code')}. Try again.")
 
     def _copy(self, obj: StoredObject, source: str, etag: str) -> bool:
         """Copy an object's bytes if its source is still what was listed; tell whether it is."""

@@ -207,18 +207,19 @@ class DirectoryStore:
                 found.append(obj)
         return found
 
-    def delete(self, prefix: str) -> None:
-        """Remove every object whose key starts with `prefix`; none left over, no other touched.
+    def delete(self, *prefixes: str) -> None:
+        """Remove every object whose key starts with one of `prefixes`; none left over, no other touched.
 
-        Bytes go before the index: after a crash in between, only objects under `prefix` lack them, and repeating
+        Bytes go before the index: after a crash in between, only objects under a prefix lack them, and repeating
         finishes.
         """
-        low, high = prefix_range(prefix)
-        bounds = {"low": low, "high": high}
-        with self._database.transaction() as connection:
-            for (blob,) in connection.execute(_ONLY_IN_RANGE, bounds).fetchall():
-                self._unlink(blob)
-            connection.execute(_REMOVE_RANGE, bounds)
+        for prefix in prefixes:
+            low, high = prefix_range(prefix)
+            bounds = {"low": low, "high": high}
+            with self._database.transaction() as connection:
+                for (blob,) in connection.execute(_ONLY_IN_RANGE, bounds).fetchall():
+                    self._unlink(blob)
+                connection.execute(_REMOVE_RANGE, bounds)
 
     def check_upload(self, blob: str, size: str, expires: str, signature: str) -> int:
         """Return the size that an upload's address allows, as its four parts were received.
