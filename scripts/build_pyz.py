@@ -17,8 +17,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "action" / "pullprod.pyz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # The first moment that a zip file can name.
-# Threads that still wait for a silent store would keep a process that ends in the ordinary way.
-_MAIN = "import os\n\nfrom pullprod.runner.main import main\n\nos._exit(main())\n"
+# The place for temporary files is set first: certifi writes one as soon as it is imported. A step that failed does not
+# wait for its threads: they may hang on a store that says nothing.
+_MAIN = """import os
+import tempfile
+
+tempfile.tempdir = os.environ.get("RUNNER_TEMP") or None
+
+from pullprod.runner.main import main
+
+if code := main():
+    os._exit(code)
+"""
 _TERMINAL_ONLY = ("pullprod/cli/", "pullprod/__main__.py")
 _LEFT_OUT = ("urllib3/contrib/emscripten/", "requests/__main__", "certifi/__main__")
 _KINDS = (".py", ".pem")

@@ -148,7 +148,6 @@ class Job:
             "PATH": os.environ["PATH"],
             "HOME": str(self.temp),
             "RUNNER_TEMP": str(self.temp),
-            "TMPDIR": str(self.temp),
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTOR": "octocat",
             "GITHUB_EVENT_PATH": str(self.temp / "event.json"),

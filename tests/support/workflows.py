@@ -59,7 +59,7 @@ class Runner:
         self.released = self.home / "released"  # Only what the Action consists of: act copies it for every job.
         (self.released / "action").mkdir(parents=True)
         shutil.copy(ROOT / "action.yml", self.released)
-        (self.released / "action" / "pullprod.pyz").write_bytes(_client())
+        (self.released / "action" / "pullprod.pyz").write_bytes(built())
 
     def run(self, workflow: Path, event: str, payload: Mapping[str, Any] | None = None) -> Run:
         """Run a workflow as `event` with its payload would; CONTROL_PLANE in it is the one at `url`."""
@@ -109,7 +109,8 @@ class Runner:
 
 
 @cache
-def _client() -> bytes:
+def built() -> bytes:
+    """Return the client as the Action runs it, built once a process."""
     return build()
 
 

@@ -45,12 +45,19 @@ class Outcome:
 
 
 def _compact(result: Mapping[str, Any]) -> str:
-    """Return the result as JSON in ASCII; of one that is too long only that it is."""
+    """Return the result as JSON in ASCII; in one that would be too long lists end early, and `truncated` says so."""
     text = json.dumps(result, separators=(",", ":"))
-    if len(text) <= _MAX_RESULT:
-        return text
-    detail = f"The answer has {len(text):,} characters, more than an output may have. Ask the API for it."
-    return json.dumps({"code": "result-too-long", "detail": detail}, separators=(",", ":"))
+    for most in (1_000, 100, 10, 1):
+        if len(text) <= _MAX_RESULT:
+            break
+        text = json.dumps({**_cut(result, most), "truncated": True}, separators=(",", ":"))
+    return text
+
+
+def _cut(value: Any, most: int) -> Any:
+    if isinstance(value, list):
+        return [_cut(item, most) for item in value[:most]]
+    return {key: _cut(item, most) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def failed(problem: Mapping[str, Any]) -> Outcome:
