@@ -207,7 +207,9 @@ def connection(project: Project, url: str | None, environ: Mapping[str, str] = o
     chosen = url or environ.get("PULLPROD_URL")
     found = chosen or project.url or own.get("url")
     if not found:
-        raise UsageError("Where is the control plane? Set PULLPROD_URL, or give --url.")
+        raise UsageError(
+            "Where is the control plane? Set PULLPROD_URL, or give --url; `pullprod serve` starts one here."
+        )
     checked = checked_address(found)
     token = environ.get("PULLPROD_TOKEN") or own.get("token")
     # Anyone may write a pullprod.toml into a repository; it must not decide who gets the user's token.

@@ -40,6 +40,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("admin", "Print how to complete commands in your shell."),
 }
 _GROUP = "pullprod.commands"
+REFERENCES = (
+    "A REFERENCE names a version: its id, 7 or more digits of its commit, branch:NAME, pointer:NAME or tag:NAME."
+)
+_EPILOG = f"""{REFERENCES}
+
+\b
+To begin:
+  pullprod serve                    in a terminal of its own
+  pullprod app create shop
+  pullprod publish dist
+  pullprod point production branch:main --reason launch
+  pullprod rollback production --reason "not yet"
+
+Exit codes: 0 done; 1 failed; 2 the command, configuration or directory cannot be meant; 3 not found; 4 not allowed;
+5 somebody else was faster; 6 held, or a guard refused; 7 decided, but not live in time.
+"""
 
 
 class _Commands(click.Group):
@@ -81,7 +97,7 @@ def _missing_server() -> click.Command:
     return click.Command("serve", callback=refuse, params=[anything], context_settings=settings)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pullprod")
 def root() -> None:
     """It's pull from production, not push to production.

@@ -10,8 +10,17 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from . import REFERENCES
 from .common import Context, connected
 from .output import clean, note, print_json, result, table
+
+_ROLES = {
+    "viewer": "looks",
+    "publisher": "also publishes",
+    "releaser": "also moves and holds pointers",
+    "admin": "does everything",
+}
+_ROLES_HELP = "; ".join(f"{role}: {does}" for role, does in _ROLES.items())
 
 
 def _part(text: str) -> str:
@@ -20,7 +29,7 @@ def _part(text: str) -> str:
     return part(text)
 
 
-@click.command("revoke")
+@click.command("revoke", epilog=REFERENCES)
 @click.argument("reference")
 @click.option("--reason", required=True, help="Why. It is kept with the version.")
 @connected
@@ -75,7 +84,7 @@ def token_command() -> None:
 
 @token_command.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(["viewer", "publisher", "releaser", "admin"]), required=True)
+@click.option("--role", type=click.Choice(list(_ROLES)), required=True, help=_ROLES_HELP)
 @click.option("--for-app", "apps", multiple=True, help="Limit it to this app (repeatable).")
 @click.option("--pointer", "pointers", multiple=True, help="Limit it to this pointer (repeatable).")
 @click.option("--days", default=90, show_default=True, type=click.IntRange(0, 366), help="0: it never expires.")

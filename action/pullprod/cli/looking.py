@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import NotFoundError
+from . import REFERENCES
 from .common import Context, connected
 from .output import clean, note, print_json, result, table
 
@@ -46,11 +47,11 @@ def versions_command(context: Context, branch: str | None, commit: str | None, s
     )
 
 
-@click.command("show")
+@click.command("show", epilog=REFERENCES)
 @click.argument("reference")
 @connected
 def show_command(context: Context, reference: str) -> None:
-    """Show the version that REFERENCE names: an id, a commit, branch:x, pointer:x or tag:x."""
+    """Show the version that REFERENCE names."""
     version = context.api.get(f"/v1/apps/{context.app}/versions/{_part(reference)}")
     if context.as_json:
         print_json(version)
@@ -144,12 +145,12 @@ def tell_files(files: dict[str, Any]) -> None:
             result(f"  {sign} {clean(path)}")
 
 
-@click.command("diff")
+@click.command("diff", epilog=REFERENCES)
 @click.argument("first")
 @click.argument("second")
 @connected
 def diff_command(context: Context, first: str, second: str) -> None:
-    """Tell which commits and files differ between FIRST and SECOND."""
+    """Tell which commits and files differ between FIRST and SECOND, two REFERENCEs."""
     diff = context.api.get(f"/v1/apps/{context.app}/diff", **{"from": first, "to": second})
     if context.as_json:
         print_json(diff)
@@ -177,7 +178,7 @@ def _why(swap: dict[str, Any]) -> str:
     return f"{swap['reason']}{forced}"
 
 
-@click.command("open")
+@click.command("open", epilog=REFERENCES)
 @click.argument("reference")
 @connected
 def open_command(context: Context, reference: str) -> None:

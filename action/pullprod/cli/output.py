@@ -14,6 +14,10 @@ import click
 from ..errors import PullprodError, as_problem
 
 _INTERRUPTED = 130
+_WITHOUT_IDENTITY = (
+    "PULLPROD_TOKEN has no token that this control plane knows, or it has expired or was revoked. "
+    "An admin makes one with `pullprod token create`."
+)
 
 
 def clean(text: object) -> str:
@@ -71,6 +75,9 @@ def report(command: Callable[[], object], *, as_json: bool) -> int:
 
 def _told(fault: BaseException) -> tuple[dict[str, Any], int]:
     """Return a fault as a problem, and the exit code that goes with it."""
+    if isinstance(fault, click.UsageError) and fault.ctx:
+        detail = f"{fault.format_message()} See `{fault.ctx.command_path} --help`."
+        return {"code": "usage", "detail": detail}, fault.exit_code
     if isinstance(fault, click.ClickException):
         return {"code": "usage", "detail": fault.format_message()}, fault.exit_code
     if isinstance(fault, (click.Abort, KeyboardInterrupt)):
@@ -78,7 +85,10 @@ def _told(fault: BaseException) -> tuple[dict[str, Any], int]:
     if isinstance(fault, ModuleNotFoundError):
         detail = f"The library {fault.name} is not installed. `pullprod serve` needs: pip install 'pullprod[server]'."
         return {"code": "not-installed", "detail": detail}, 1
-    return as_problem(fault), fault.exit_code if isinstance(fault, PullprodError) else 1
+    problem = as_problem(fault)
+    if problem["code"] == "unauthenticated":
+        problem["detail"] = _WITHOUT_IDENTITY
+    return problem, fault.exit_code if isinstance(fault, PullprodError) else 1
 
 
 def _unread() -> int:

@@ -6,9 +6,12 @@ from typing import Any
 
 import click
 
+from . import REFERENCES
 from .common import Context, connected
 from .looking import tell_commits, tell_files
 from .output import clean, note, print_json, result
+
+_FORCE = "Override this guard (lineage, health, or hold); the reason must say why."
 
 
 def _path(context: Context, pointer: str) -> str:
@@ -17,7 +20,7 @@ def _path(context: Context, pointer: str) -> str:
     return f"/v1/apps/{context.app}/pointers/{part(pointer)}"
 
 
-@click.command("plan")
+@click.command("plan", epilog=REFERENCES)
 @click.argument("pointer")
 @click.argument("reference")
 @connected
@@ -36,12 +39,12 @@ def plan_command(context: Context, pointer: str, reference: str) -> None:
     result("It would be done." if plan["allowed"] else "It would be refused.")
 
 
-@click.command("point")
+@click.command("point", epilog=REFERENCES)
 @click.argument("pointer")
 @click.argument("reference")
 @click.option("--reason", required=True, help="Why. It is kept in the history.")
 @click.option("--if-generation", type=click.IntRange(0), help="Only if the pointer is still at this generation.")
-@click.option("--force", multiple=True, metavar="GUARD", help="Override this guard; the reason must say why.")
+@click.option("--force", multiple=True, metavar="GUARD", help=_FORCE)
 @click.option(
     "--timeout", default=60, show_default=True, type=click.IntRange(0), help="Seconds to wait until it shows."
 )
@@ -61,11 +64,11 @@ def point_command(
     _finish(context, pointer, context.api.call("PUT", _path(context, pointer), body, headers), timeout)
 
 
-@click.command("rollback")
+@click.command("rollback", epilog=REFERENCES)
 @click.argument("pointer")
 @click.option("--reason", required=True, help="Why. It is kept in the history.")
 @click.option("--to", "reference", metavar="REFERENCE", help="A version other than the previously shown one.")
-@click.option("--force", multiple=True, metavar="GUARD", help="Override this guard; the reason must say why.")
+@click.option("--force", multiple=True, metavar="GUARD", help=_FORCE)
 @click.option(
     "--timeout", default=60, show_default=True, type=click.IntRange(0), help="Seconds to wait until it shows."
 )

@@ -18,7 +18,11 @@ from .output import clean, note, on_terminal, print_json, result, warn
 @click.option("--branch", help="The branch, where git does not tell (a detached checkout).")
 @connected
 def publish_command(context: Context, directory: Path | None, branch: str | None) -> None:
-    """Package DIRECTORY, or what pullprod.toml names, and make it a version of this commit. Nothing goes live."""
+    """Package DIRECTORY, or what pullprod.toml names, and make it a version of this commit. Nothing goes live.
+
+    Hidden files and what .pullprodignore lists (patterns as in .gitignore) stay out; a pattern like !.name brings one
+    in.
+    """
     from ..publish import checked_out, publish_site  # noqa: PLC0415
 
     app = app_name(context.project, context.given_app)
@@ -26,6 +30,8 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
     commit = checked_out(context.project, site, branch)
     if commit.dirty:
         warn("there are uncommitted changes; the version is recorded as dirty.")
+    if not commit.branch:
+        warn("git is on no branch here, so no pointer follows this version. --branch tells which it is of.")
     with _progress() as progress:
         done = publish_site(context.api, app, context.project, site, commit, progress)
     if context.as_json:
@@ -33,7 +39,7 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
         print_json({"version": done.version, **sent, "state": done.version["state"], "stayed": done.stayed})
         return
     version = done.version
-    note(f"{version['id']}: {_contents(version)}, {done.uploaded_files} sent ({done.uploaded_bytes:,} bytes)")
+    note(f"{version['id']}: {_contents(version)}, {done.uploaded_files:,} sent ({done.uploaded_bytes:,} bytes)")
     if done.pointer:
         note(f"{clean(done.pointer['name'])} shows {done.pointer['version']}")
     for kept in done.stayed:
@@ -44,7 +50,8 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
 
 def _contents(version: dict[str, Any]) -> str:
     functions = ", ".join(clean(name) for name in version["functions"])
-    return f"{version['files']} files" + (f" and {functions}" if functions else "")
+    files = "1 file" if version["files"] == 1 else f"{version['files']:,} files"
+    return files + (f" and {functions}" if functions else "")
 
 
 class _Silent:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import click
 
 from ..errors import PullprodError, UsageError
+from . import REFERENCES
 from .common import Context, connected
 from .output import note, print_json, result
 
@@ -75,7 +76,7 @@ def _fetch(here: Path, commit: str) -> None:
         raise PullprodError(f"The commit {commit} is in no repository that this clone knows. Was it pushed?")
 
 
-@click.command("bisect")
+@click.command("bisect", epilog=REFERENCES)
 @click.argument("pointer", required=False)
 @click.option("--good", metavar="REFERENCE", help="A version that is well.")
 @click.option("--bad", metavar="REFERENCE", help="A later version that is not.")
