@@ -6,7 +6,7 @@ LINTERS := .tools/linters
 PEERS := .tools/peers
 WORKFLOWS = $(wildcard examples/*.yml .github/workflows/*.yml)
 
-.PHONY: help demo demo-aws test lint bench openapi action lock
+.PHONY: help demo demo-aws test lint bench openapi action dist site lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ demo-aws: .venv/dev.ok .tools/sam/ok ## The same on AWS's services as far as the
 	$(BIN)/python scripts/demo_aws.py
 
 test: .venv/dev.ok ## Set up and run all tests
-	sh scripts/install-tools.sh njs git
+	sh scripts/install-tools.sh curl git jq njs
 	sh scripts/install-emulators.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
@@ -33,7 +33,8 @@ lint: .venv/dev.ok $(LINTERS)/ok .tools/sam/ok .tools/checkov/ok ## Check style,
 	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(LINTERS)/bin/actionlint $(WORKFLOWS)
-	$(LINTERS)/bin/zizmor --offline --pedantic --quiet action.yml $(WORKFLOWS)
+	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(LINTERS)/bin/zizmor --offline --pedantic --quiet action.yml .github/dependabot.yml $(WORKFLOWS)
 	.tools/sam/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam validate --lint --region eu-west-1
 	.tools/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml
@@ -48,6 +49,12 @@ openapi: .venv/dev.ok ## Write docs/openapi.json anew from the API's models
 
 action: .venv/dev.ok ## Build action/pullprod.pyz anew, the client as the Action runs it
 	$(BIN)/python scripts/build_pyz.py
+
+dist: .venv/dev.ok ## Build what a release consists of
+	$(BIN)/hatchling build -d dist
+
+site: .venv/dev.ok ## Build the documentation as a site
+	$(BIN)/python scripts/site.py build/site
 
 lock: .venv/dev.ok ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q pyproject.toml --extra server --universal --python-version 3.10 --generate-hashes -o requirements/server.txt
