@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import urllib3
@@ -16,6 +16,7 @@ FILES = 2_000
 PRUNED = 100
 DELAY = 0.020
 _SENDERS = 16
+_RECENT = 30  # Prune keeps what a pointer has shown of late; this is more.
 _KEEP_LEAST = {"keep_days": 1, "keep_newest": 1, "keep_per_branch": 1}
 
 Json = dict[str, Any]
@@ -43,7 +44,8 @@ class _Bench:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self._commits = 0
+        self.sent = 0
+        self._commits: list[str] = []
         self._pool = urllib3.PoolManager(maxsize=_SENDERS)
         stack.call("PUT", "/v1/apps/bench", {"retention": _KEEP_LEAST})
 
@@ -72,14 +74,16 @@ class _Bench:
         return self.stack.call("POST", f"/v1/apps/bench/versions/{version}/{step}", body)
 
     def _manifest(self, files: Files) -> Json:
-        self._commits += 1
-        commit = hashlib.sha1(str(self._commits).encode()).hexdigest()  # noqa: S324 - as git names commits.
+        """Describe files as those of the next commit of a branch."""
+        commit = hashlib.sha1(str(len(self._commits)).encode()).hexdigest()  # noqa: S324 - as git names commits.
+        at = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(minutes=len(self._commits))
         listed = [
             {"path": path, "size": len(body), "sha256": hashlib.sha256(body).hexdigest(), "type": "text/html"}
             for path, body in files.items()
         ]
-        facts = {"branch": "main", "message": "measured", "author": "Bench", "committed_at": "2026-01-01T00:00:00Z"}
-        return {"commit": commit, **facts, "files": listed}
+        facts = {"branch": "main", "message": "measured", "author": "Bench", "ancestors": self._commits[::-1]}
+        self._commits.append(commit)
+        return {"commit": commit, **facts, "committed_at": at.isoformat(), "files": listed}
 
     def _send(self, items: list[Json], files: Files) -> None:
         bodies = {hashlib.sha256(body).hexdigest(): body for body in files.values()}
@@ -124,11 +128,11 @@ def _prune(bench: _Bench) -> None:
     bench.stack.clock.ahead += timedelta(days=3)
     bench.publish({**shared, "index.html": b"the oldest"})
     prune()
-    for number in range(PRUNED):
+    for number in range(PRUNED + _RECENT):
         bench.publish({**shared, "index.html": b"version %d" % number})
     bench.stack.clock.ahead += timedelta(days=3)
     pruned: list[Json] = []
-    bench.row(f"a prune of {PRUNED} versions", lambda: pruned.extend(prune()["versions"]))
+    bench.row(f"a prune of {PRUNED} versions, as many as a call does", lambda: pruned.extend(prune()["versions"]))
     if len(pruned) != PRUNED:
         raise RuntimeError(f"{len(pruned)} versions were pruned.")
 
