@@ -197,3 +197,9 @@ def test_two_apps_of_one_repository_are_published_each_with_its_own_configuratio
 
     digests = [shop.api.items(f"/v1/apps/{app}/versions")[0]["id"] for app in ("shop", "handbook")]
     assert digests[0] != digests[1]
+
+
+def test_every_example_is_run_here() -> None:
+    tests = Path(__file__).read_text()
+
+    assert [path.name for path in EXAMPLES.iterdir() if f'"{path.name}"' not in tests] == []
