@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import emulators
 import viewer
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -38,17 +39,16 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """Return a client of a service, as the account's owner."""
-        # See scripts/emulators.py for this service's host.
-        port = urlsplit(self.url).port
-        endpoint = f"http://0.0.0:{port}" if service == "cloudfront-keyvaluestore" else self.url
-        return boto3.client(
+        made = boto3.client(
             service,  # type: ignore[call-overload] # It has an overload for each name.
-            endpoint_url=endpoint,
+            endpoint_url=self.url,
             region_name=REGION,
             aws_access_key_id=ROOT_KEY,
             aws_secret_access_key=ROOT_KEY,
             config=Config(s3={"addressing_style": "path"}, read_timeout=120, retries={"total_max_attempts": 1}),
         )
+        made.meta.events.register("before-call.cloudfront-keyvaluestore", emulators.without_account)
+        return made
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
@@ -107,11 +107,24 @@ class Stack:
         policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
         policy["Statement"] = [part for part in policy["Statement"] if part["Sid"] != "OnlyEncryptedConnections"]
         s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+        document = self.policy()
+        widened = [each for statement in document["Statement"] for each in _evaluable(statement)]
+        self.set_policy({**document, "Statement": widened})
+
+    def policy(self) -> dict[str, Any]:
+        """Return what the control plane may do, as it stands."""
         iam, arn = self.client("iam"), self.part("ControlPlanePolicy")
         standing = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-        document = iam.get_policy_version(PolicyArn=arn, VersionId=standing)["PolicyVersion"]["Document"]
-        widened = {**document, "Statement": [each for s in document["Statement"] for each in _evaluable(s)]}
-        iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(widened), SetAsDefault=True)
+        found: dict[str, Any] = iam.get_policy_version(PolicyArn=arn, VersionId=standing)["PolicyVersion"]["Document"]
+        return found
+
+    def set_policy(self, document: Mapping[str, Any]) -> None:
+        """Let the control plane do what `document` says, and nothing else; a policy has room for a few versions."""
+        iam, arn = self.client("iam"), self.part("ControlPlanePolicy")
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(document), SetAsDefault=True)
+        for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
 
 
 def _evaluable(statement: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

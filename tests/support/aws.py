@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 
-from scripts.emulators import ACCESS_KEY, SECRET_KEY
+from scripts.emulators import ACCESS_KEY, SECRET_KEY, without_account
 
 __all__ = ["REGION", "UNSIGNED", "answer", "client", "fresh", "intercepted", "refusal"]
 
@@ -32,7 +31,7 @@ def fresh(service: str, url: str, **config: Any) -> Any:
         aws_secret_access_key=SECRET_KEY,
         config=_CONFIG.merge(Config(**config)),
     )
-    made.meta.events.register("before-call.cloudfront-keyvaluestore", _without_account)
+    made.meta.events.register("before-call.cloudfront-keyvaluestore", without_account)
     return made
 
 
@@ -75,9 +74,3 @@ class _Raw(BytesIO):
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self.read()
-
-
-def _without_account(params: dict[str, Any], **_: Any) -> None:
-    # The endpoint rules put the account's number in front of the host, and no such name leads to this machine.
-    url = urlsplit(params["url"])
-    params["url"] = url._replace(netloc=url.netloc.partition(".")[2]).geturl()

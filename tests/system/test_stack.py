@@ -1,0 +1,175 @@
+"""The stack of template.yaml: what an update leaves alone, and that its roles may do what is needed and no more."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from scripts import emulators
+from scripts.stack import Stack
+from tests.support import stack as stacks
+from tests.support.api import Api, Json, client, file_entry, manifest, wait_until
+from tests.support.zips import python
+
+# They share a stack, which takes as long to deploy as all of them.
+pytestmark = pytest.mark.xdist_group("stack")
+
+SOURCE = "def handler(event, context):\n    return {'statusCode': 200, 'body': '%s'}\n"
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return stacks.package(tmp_path_factory.mktemp("lambda"))
+
+
+@pytest.fixture(scope="module")
+def stack(code: bytes) -> Iterator[Stack]:
+    with emulators.running(emulators.MINISTACK, AUTH="true") as url:
+        made = Stack(url)
+        stacks.deploy(made, stacks.TEMPLATE, code, "first")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> Iterator[Api]:
+    token = stack.invoke_reconciler({"command": "first-admin"})["token"]
+    with client(stack.api_url, token) as caller:
+        yield caller
+
+
+def publish(api: Api, app: str, name: str) -> Json:
+    """Publish a version of a page, a style that never changes, and a function."""
+    files = {"index.html": f"<h1>{name}</h1>".encode(), "style.css": b"p{}", "api.zip": python(SOURCE % name)}
+    packed = file_entry("api.zip", files["api.zip"])
+    runs = {"name": "api", "handler": "app.handler", "runtime": "python3.13", "routes": ["/api/*"]}
+    function = {**runs, "sha256": packed["sha256"], "size": packed["size"]}
+    pages = {path: body for path, body in files.items() if path != "api.zip"}
+    begun = api.ok("POST", f"/v1/apps/{app}/versions", manifest(name, pages, functions=[function]))
+    api.send(app, begun, files)
+    where = f"/v1/apps/{app}/versions/{begun['version']['id']}"
+    wait_until(lambda: api.ok("POST", f"{where}/finalize", {})["version"]["state"] == "ready")
+    return api.ok("GET", where)
+
+
+def work(api: Api, app: str) -> str:
+    """Do the main job, by the API alone; return the version that production shows in the end."""
+    api.app(app, guards={"lineage": {"production": "off"}})
+    first, second = publish(api, app, "one"), publish(api, app, "two")
+    for version in (first, second, first):
+        answer = api.point(app, "production", version["id"])
+        assert answer.status_code == 200, answer.text
+    api.ok("DELETE", f"/v1/apps/{app}/versions/{second['id']}", {"reason": "a test"})
+    assert api.ok("GET", f"/v1/apps/{app}/audit")["findings"] == []
+    return str(first["id"])
+
+
+def standing(stack: Stack, app: str) -> dict[str, Any]:
+    """Return what the control plane owns: records, aliases and URLs of functions, and the ledger's items."""
+    routes = stack.client("cloudfront-keyvaluestore").list_keys(KvsARN=stack.routes, MaxResults=50)
+    lambdas, name = stack.client("lambda"), f"pullprod_app-{app}--api"
+    aliases = lambdas.list_aliases(FunctionName=name)["Aliases"]
+    programs = [{"FunctionName": name, "Qualifier": a["Name"]} for a in aliases if a["Name"].startswith("code_")]
+    return {
+        "records": {item["Key"]: item["Value"] for item in routes["Items"]},
+        "aliases": {alias["Name"]: (alias["FunctionVersion"], alias["RevisionId"]) for alias in aliases},
+        "urls": [lambdas.get_function_url_config(**program)["FunctionUrl"] for program in programs],
+        "history": [item for item in ledger(stack) if item["PK"]["S"].startswith(f"history#{app}#")],
+    }
+
+
+def ledger(stack: Stack) -> list[dict[str, Any]]:
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.part("Ledger"))
+    return [item for page in pages for item in page["Items"]]
+
+
+def shown(stack: Stack, app: str) -> tuple[bytes | object, bytes | object]:
+    """Return what viewers of production get: the page, and what its function answers."""
+    viewer, host = stack.viewer(), f"production--{app}.example.com"
+    return viewer.get(host).body, viewer.get(host, "/api/x").body
+
+
+def test_a_stack_update_leaves_aliases_routes_and_production_untouched(stack: Stack, api: Api, code: bytes) -> None:
+    version = work(api, "updated")
+    before, seen = standing(stack, "updated"), shown(stack, "updated")
+    assert seen == (b"<h1>one</h1>", b"one")
+    revision = stack.client("lambda").get_function_configuration(FunctionName=stack.part("ApiFunction"))["CodeSha256"]
+
+    changed = stacks.TEMPLATE.replace("MemorySize: 1024", "MemorySize: 1536")
+    changed = changed.replace("// Tells the viewer which version answered", "// Says which version answered")
+    stacks.deploy(stack, changed, stacks.with_another_file(code), "second", LogDays="60")
+
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.part("ApiFunction"))
+    assert (function["MemorySize"], function["CodeSha256"] != revision) == (1536, True), "the update was made"
+    assert (standing(stack, "updated"), shown(stack, "updated")) == (before, seen)
+    assert api.ok("GET", "/v1/apps/updated/pointers/production")["version"] == version
+    assert api.ok("GET", "/v1/apps/updated/audit")["findings"] == []
+
+
+def test_records_of_swaps_are_written_once(stack: Stack, api: Api) -> None:
+    """So they can be where no role may update or delete: MiniStack does not know the condition that says so."""
+    work(api, "history")
+    records = standing(stack, "history")["history"]
+    assert len(records) >= 3
+    assert {item["revision"]["N"] for item in records} == {"1"}
+
+
+@contextmanager
+def without(stack: Stack, action: str) -> Iterator[None]:
+    """Take an action out of the control plane's policy for a while."""
+    document = stack.policy()
+    written = json.dumps(document)
+    assert f'"{action}"' in written
+    stack.set_policy(json.loads(written.replace(f'"{action}"', '"none:None"')))
+    try:
+        yield
+    finally:
+        stack.set_policy(document)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "s3:PutObject",
+        "s3:ListBucket",
+        "cloudfront-keyvaluestore:UpdateKeys",
+        "lambda:CreateFunction",
+        "lambda:CreateFunctionUrlConfig",
+        "lambda:PublishVersion",
+    ],
+)
+def test_a_permission_that_is_missing_from_the_template_fails_the_main_job(stack: Stack, api: Api, action: str) -> None:
+    app = f"without-{secrets.token_hex(4)}"
+    with without(stack, action), pytest.raises(AssertionError):
+        work(api, app)
+    assert f"is not authorized to perform: {action}" in stack.log("ApiLog")
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource"),
+    [
+        ("ApiRole", "lambda:UpdateFunctionCode", "arn:aws:lambda:eu-west-1:000000000000:function:{ApiFunction}"),
+        ("ReconcilerRole", "lambda:UpdateFunctionCode", "arn:aws:lambda:eu-west-1:000000000000:function:{ApiFunction}"),
+        ("ApiRole", "iam:PassRole", "arn:aws:iam::000000000000:role/{ReconcilerRole}"),
+        ("ApiRole", "dynamodb:Scan", "arn:aws:dynamodb:eu-west-1:000000000000:table/{Ledger}"),
+        ("ApiRole", "dynamodb:DeleteTable", "arn:aws:dynamodb:eu-west-1:000000000000:table/{Ledger}"),
+        ("ApiRole", "s3:PutObject", "arn:aws:s3:::{Bucket}/shop/x"),
+        ("ApiRole", "cloudfront:UpdateDistribution", "arn:aws:cloudfront::000000000000:distribution/{Distribution}"),
+        ("FunctionsRole", "s3:GetObject", "arn:aws:s3:::{Bucket}/shop/s/abcdefgh/index.html"),
+        ("NotFoundRole", "s3:GetObject", "arn:aws:s3:::{Bucket}/shop/m/version/manifest.json"),
+    ],
+)
+def test_a_role_may_not_do_what_its_function_never_does(stack: Stack, role: str, action: str, resource: str) -> None:
+    names = {part: stack.part(part) for part in ("ApiFunction", "ReconcilerRole", "Ledger", "Bucket", "Distribution")}
+    [result] = stack.client("iam").simulate_principal_policy(
+        PolicySourceArn=f"arn:aws:iam::000000000000:role/{stack.part(role)}",
+        ActionNames=[action],
+        ResourceArns=[resource.format(**names)],
+    )["EvaluationResults"]
+    assert result["EvalDecision"] == "implicitDeny"
