@@ -34,7 +34,7 @@ lint: .venv/dev.ok $(LINTERS)/ok .tools/sam/ok .tools/checkov/ok ## Check style,
 	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(LINTERS)/bin/actionlint $(WORKFLOWS)
 	$(LINTERS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(LINTERS)/bin/zizmor --offline --pedantic --quiet action.yml .github/dependabot.yml $(WORKFLOWS)
+	$(LINTERS)/bin/zizmor --offline --persona auditor --quiet action.yml .github/dependabot.yml $(WORKFLOWS)
 	.tools/sam/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam validate --lint --region eu-west-1
 	.tools/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml
