@@ -5,6 +5,7 @@ from __future__ import annotations
 # Not from the standard library: what it knows differs from one Python to the next, and a type is part of a version.
 _TYPES = {
     ".7z": "application/x-7z-compressed",
+    ".aac": "audio/aac",
     ".apng": "image/apng",
     ".atom": "application/atom+xml",
     ".avif": "image/avif",
@@ -32,6 +33,7 @@ _TYPES = {
     ".json": "application/json",
     ".jsonld": "application/ld+json",
     ".jxl": "image/jxl",
+    ".m3u8": "application/vnd.apple.mpegurl",
     ".m4a": "audio/mp4",
     ".m4v": "video/mp4",
     ".map": "application/json",
@@ -40,6 +42,7 @@ _TYPES = {
     ".mov": "video/quicktime",
     ".mp3": "audio/mpeg",
     ".mp4": "video/mp4",
+    ".mpd": "application/dash+xml",
     ".oga": "audio/ogg",
     ".ogg": "audio/ogg",
     ".ogv": "video/ogg",
