@@ -55,6 +55,8 @@ def local(settings: LocalSettings) -> LocalSystem:
 
     # The ledger holds digests of tokens, the store a signing secret: they are nobody else's to read.
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (settings.data / ".gitignore").exists():  # It may lie in a work tree.
+        (settings.data / ".gitignore").write_text("*\n")
     clock = SystemClock()
     ledger = SqliteLedger(settings.data / "ledger.sqlite3")
     store = DirectoryStore(settings.data / "store", settings.api_url, clock)

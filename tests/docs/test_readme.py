@@ -28,27 +28,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def git(repository: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
-    subprocess.run(["git", "-C", str(repository), *identity, *arguments], check=True, capture_output=True)
-
-
-def commit(repository: Path, text: str) -> None:
-    (repository / "dist").mkdir(exist_ok=True)
-    (repository / "dist" / "index.html").write_text(f"<h1>{text}</h1>")
-    git(repository, "add", "-A")
-    git(repository, "commit", "-q", "-m", text)
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    repository = tmp_path / "shop"
-    repository.mkdir()
-    git(repository, "init", "-q", "-b", "main")
-    commit(repository, "one")
-    return repository
-
-
 class Reader:
     """Somebody who types what the README says, with another port and the token that `serve` printed."""
 
@@ -57,7 +36,8 @@ class Reader:
         self.port = port
         self.token = ""
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environ = {"PATH": path, "HOME": str(directory.parent), "LC_ALL": "C.UTF-8"}
+        name = {f"GIT_{who}_{what}": "ada@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        self.environ = {"PATH": path, "HOME": str(directory), "LC_ALL": "C.UTF-8", **name}
 
     def type(self, text: str) -> str:
         adapted = text.replace("8787", str(self.port)).replace("pp_…", self.token)
@@ -79,12 +59,12 @@ class Reader:
 
 
 @pytest.fixture
-def reader(shop: Path) -> Iterator[Reader]:
-    typist = Reader(shop, free_port())
-    serve = block("pip install").splitlines()[1].replace("8787", str(typist.port))
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    typist = Reader(tmp_path, free_port())
+    serve = block("python3 -m venv").splitlines()[1].replace("8787", str(typist.port))
     assert serve.startswith("pullprod serve ")
     server = subprocess.Popen(
-        ["bash", "-c", f"exec {serve}"], cwd=shop.parent, env=typist.environ, stdout=subprocess.PIPE, text=True
+        ["bash", "-c", f"exec {serve}"], cwd=tmp_path, env=typist.environ, stdout=subprocess.PIPE, text=True
     )
     with server:
         assert server.stdout is not None
@@ -94,12 +74,11 @@ def reader(shop: Path) -> Iterator[Reader]:
         server.terminate()
 
 
-def test_every_command_by_hand_works_in_the_order_in_which_it_is_told(reader: Reader, shop: Path) -> None:
+def test_every_command_by_hand_works_in_the_order_in_which_it_is_told(reader: Reader) -> None:
+    reader.type(block("git init"))
+    reader.directory /= "shop"
     status = reader.type(block("export"))
-    git(shop, "switch", "-q", "-c", "feature/summer")
-    commit(shop, "two")
-    reader.type("pullprod publish dist")
-    history = reader.type(block("pullprod plan"))
+    history = reader.type(block("git switch"))
     answer = reader.type(block("curl"))
 
     assert "production shows" in status

@@ -23,6 +23,11 @@ def _part(text: str) -> str:
     return part(text)
 
 
+def _moment(time: str) -> str:
+    """Return a time of the API without the fraction of its second."""
+    return f"{time[:19]}Z"
+
+
 def _first_line(text: str) -> str:
     line = text.partition("\n")[0]
     return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
@@ -115,7 +120,7 @@ def _tell(pointer: dict[str, Any]) -> None:
         result(f"{pointer['name']} shows nothing yet.")
         return
     result(f"{pointer['name']} shows {pointer['version']} (generation {pointer['generation']}, {pointer['state']})")
-    result(f"  since {pointer['moved_at']} by {clean(pointer['moved_by'])}: {clean(pointer['reason'])}")
+    result(f"  since {_moment(pointer['moved_at'])} by {clean(pointer['moved_by'])}: {clean(pointer['reason'])}")
     if pointer["hold"]:
         result(f"  held by {clean(pointer['hold']['owner'])}: {clean(pointer['hold']['reason'])}")
 
@@ -170,7 +175,7 @@ def history_command(context: Context, pointer: str, limit: int) -> None:
     if context.as_json:
         print_json({"items": items, "next_cursor": None})
         return
-    table((s["generation"], s["at"][:19] + "Z", s["kind"], s["to"], s["by"], _why(s)) for s in items)
+    table((s["generation"], _moment(s["at"]), s["kind"], s["to"], s["by"], _why(s)) for s in items)
 
 
 def _why(swap: dict[str, Any]) -> str:

@@ -86,7 +86,8 @@ _UNRELATED = (
 
 def _lost(lost: Sequence[str]) -> str:
     listed = ", ".join(commit[:12] for commit in lost[:5]) + (", …" if len(lost) > 5 else "")  # noqa: PLR2004 - a taste.
-    return f"Users would lose {len(lost)} commit(s) that are live: {listed}. Rebase on what is live, or say why."
+    what = f"Users would lose {len(lost)} commit(s) that are live: {listed}."
+    return f"{what} Rebase on what is live, or say why with force 'lineage'."
 
 
 def _health(proposal: Proposal) -> Verdict:

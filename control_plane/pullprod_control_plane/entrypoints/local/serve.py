@@ -41,7 +41,8 @@ def command(data: Path, port: int, issuers: tuple[str, ...]) -> None:
         click.echo(f"pullprod listens on {settings.api_url}")
         if token := tokens.first_admin(system.control.ports):
             click.echo(f"admin token: {token}")
-            click.echo("It is not shown again. Keep it in PULLPROD_TOKEN.", err=True)
+            click.echo("It is not shown again. In another terminal:", err=True)
+            click.echo(f"export PULLPROD_URL={settings.api_url} PULLPROD_TOKEN=pp_…", err=True)
 
     try:
         system = bootstrap.local(settings)
