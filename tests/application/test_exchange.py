@@ -53,6 +53,23 @@ def test_an_identity_token_is_used_once(world: World) -> None:
     assert exchanged(world, jti="another")
 
 
+def test_the_token_of_a_run_is_in_no_list_and_not_an_admins_to_manage(world: World) -> None:
+    world.configure(trust=(RULE,))
+    made, secret = exchanged(world)
+    assert secret.startswith("ppr_")
+    assert tokens.listed(world.ports, 10, None).items == []
+    for act in (tokens.revoke, lambda ports, token: tokens.rotate(ports, token, 1)):
+        with pytest.raises(NotFound):
+            act(world.ports, made.id)
+
+
+def test_uses_of_a_runs_token_are_not_recorded(world: World) -> None:
+    world.configure(trust=(RULE,))
+    _, secret = exchanged(world)
+    tokens.note_use(world.ports, tokens.authenticate(world.ports, secret))
+    assert tokens.authenticate(world.ports, secret).last_used_at is None
+
+
 def test_a_refused_identity_token_is_not_used_up(world: World) -> None:
     world.configure(trust=())
     with pytest.raises(Forbidden):

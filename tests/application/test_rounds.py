@@ -52,7 +52,7 @@ def test_an_idle_round_reports_nothing_and_reads_little(world: World) -> None:
     report = reconcile.one_round(ports, world.addresses, timedelta(hours=1))
     assert report == reconcile.Report()
     assert not [name for name, _ in calls if name.startswith(("edge.", "store.", "probe."))]
-    assert len(calls) <= 10
+    assert len(calls) <= 12
 
 
 def test_the_oldest_pending_note_is_the_lag(world: World) -> None:

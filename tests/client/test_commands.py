@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.domain import GUESSED_TOKEN
 from tests.support.server import Server
 
 
@@ -112,7 +113,7 @@ def test_losing_a_race_being_held_and_not_being_found_have_exit_codes_of_their_o
 
 
 def test_a_wrong_token_is_not_allowed_and_never_shown(user: User) -> None:
-    user.server.token, kept = "pp_" + "A" * 43, user.server.token
+    user.server.token, kept = GUESSED_TOKEN, user.server.token
     try:
         done = user.run("versions", expect=4)
     finally:

@@ -100,11 +100,14 @@ def test_calls_and_answers_of_the_commands_are_those_of_the_description(
         "audit",
         "app list",
         "token create ci --role viewer",
+        "token rotate CREATED",
         "token list",
+        'api POST /v1/apps/shop/trust/explain -d {"claims":{}}',
         "revoke pointer:main --reason leaked",
     ):
         try:
-            run(*command.split())
+            created = next((c.json()["id"] for c in reversed(calls) if c.url.endswith("/v1/tokens")), "")
+            run(*command.replace("CREATED", created).split())
         except PullprodError as refused:  # A refusal has a description too, and is checked below.
             assert "revoke" in command, refused
 

@@ -36,6 +36,7 @@ SCENARIO = [
     "revoke V2 --reason leak",
     "token create ci --role viewer --days 1",
     "token list",
+    "token rotate WORN",
     "token revoke TOKEN",
     "app create APP",
     "app list",
@@ -59,6 +60,7 @@ def words(shell: Shell) -> dict[str, str]:
     (shell.directory / ".gitignore").write_text("dist/\napp.json\n")
     commit(shell.directory, "ignore")
     made["V3"] = shell.json("publish", "dist")["version"]["id"]
+    made["WORN"] = shell.json("token", "create", "y", "--role", "viewer")["id"]
     made["TOKEN"] = shell.json("token", "create", "x", "--role", "viewer")["id"]
     return made
 

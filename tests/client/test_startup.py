@@ -9,7 +9,7 @@ import pytest
 from pullprod.cli import COMMANDS
 from tests.support.client import Shell
 
-GROUPS = {"token": ["create", "list", "revoke"], "app": ["create", "list", "show", "set"]}
+GROUPS = {"token": ["create", "list", "rotate", "revoke"], "app": ["create", "list", "show", "set"]}
 EVERY = [[name] for name in [*COMMANDS, "serve"]] + [[group, name] for group, names in GROUPS.items() for name in names]
 
 

@@ -18,6 +18,7 @@ from pullprod_control_plane.entrypoints.api import app
 from pullprod_control_plane.entrypoints.aws.http_api import HttpApi
 from pullprod_control_plane.entrypoints.local.api_server import ApiServer
 from pullprod_control_plane.ports import Verifier
+from tests.support.domain import GUESSED_TOKEN
 from tests.support.http_api import event
 from tests.support.refusals import check
 from tests.support.world import opened, page
@@ -171,7 +172,7 @@ def test_every_answer_says_that_nothing_of_it_is_to_be_kept_framed_or_run(
 
 def test_one_address_that_shows_no_good_token_is_told_to_wait_and_who_has_one_is_not(both: Both) -> None:
     api = HttpApi(both.control)
-    good, guess = ({"authorization": f"Bearer {token}"} for token in (both.token, "pp_" + "A" * 43))
+    good, guess = ({"authorization": f"Bearer {token}"} for token in (both.token, GUESSED_TOKEN))
     assert api(event("GET", "/v1/apps", good, b""), None)["statusCode"] == 200
     statuses = [api(event("GET", "/v1/apps", guess, b""), None)["statusCode"] for _ in range(400)]
     refused = api(event("GET", "/v1/apps", guess, b""), None)

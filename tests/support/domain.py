@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from pullprod_control_plane.domain import credentials
 from pullprod_control_plane.domain.apps import App
 from pullprod_control_plane.domain.functions import Function
 from pullprod_control_plane.domain.json import canonical
@@ -16,6 +17,8 @@ from pullprod_control_plane.domain.swaps import Move, SwapKind
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Program
 
+# Well formed, and known to nobody.
+GUESSED_TOKEN = credentials.written(credentials.Prefix.API, bytes(credentials.RANDOM_BYTES))
 NOW = "2026-06-01T12:00:00.000000Z"
 BEFORE = "2026-05-31T12:00:00.000000Z"
 LATER = "2026-06-02T12:00:00.000000Z"

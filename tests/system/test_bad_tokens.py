@@ -11,6 +11,7 @@ from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
 from pullprod_control_plane.application import keys
 from pullprod_control_plane.ports import Put
 from tests.support.api import Api, Json, client, manifest
+from tests.support.domain import GUESSED_TOKEN
 from tests.support.refusals import nothing_changes, refused
 from tests.support.server import Server
 
@@ -46,7 +47,7 @@ def swap(shop: str) -> Json:
         b"Bearer",
         b"Bearer ",
         b"Bearer pp_",
-        b"Bearer pp_" + b"A" * 43,
+        b"Bearer " + GUESSED_TOKEN.encode(),
         b"Bearer " + b"x" * 8_000,
         b"Basic YWRtaW46YWRtaW4=",
         b"Bearer pp_" + b"'" * 43,

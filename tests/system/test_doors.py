@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.api import client
+from tests.support.domain import GUESSED_TOKEN
 from tests.support.refusals import check
 from tests.support.server import Answer, Server
 
@@ -30,7 +31,7 @@ def problem(answer: Answer, status: int, code: str) -> None:
 
 
 def test_who_calls_too_often_without_a_good_token_is_told_to_wait_and_who_has_one_goes_on(own: Server) -> None:
-    with client(own.url, own.token) as good, client(own.url, "pp_" + "A" * 43) as bad:
+    with client(own.url, own.token) as good, client(own.url, GUESSED_TOKEN) as bad:
         good.app("shop")
         answers = [bad.call("GET", "/v1/apps/shop") for _ in range(LIMIT + 100)]
         assert {answer.status_code for answer in answers} == {401, 429}

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "revoke": ("admin", "Withdraw a version."),
     "prune": ("admin", "Remove versions past their retention."),
     "audit": ("admin", "Check history, routes and files."),
-    "token": ("admin", "Make, list and revoke API tokens."),
+    "token": ("admin", "Make, list, rotate and revoke API tokens."),
     "app": ("admin", "Create, list, show and configure apps."),
     "api": ("admin", "Call the API."),
     "completion": ("admin", "Print how to complete commands in your shell."),

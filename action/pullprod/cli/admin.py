@@ -79,7 +79,7 @@ def audit_command(context: Context) -> None:
 
 @click.group("token")
 def token_command() -> None:
-    """Make, list and revoke API tokens."""
+    """Make, list, rotate and revoke API tokens."""
 
 
 @token_command.command("create")
@@ -98,8 +98,12 @@ def _token_create(
     if context.as_json:
         print_json(made)
         return
+    _show_token(made)
+
+
+def _show_token(made: dict[str, Any]) -> None:
     note(f"{made['name']} ({made['role']}), id {made['id']}, expires {made['expires_at'] or 'never'}:")
-    result(made["token"])
+    result(made["token"] or "-")
 
 
 @token_command.command("list")
@@ -110,7 +114,27 @@ def _token_list(context: Context) -> None:
     if context.as_json:
         print_json({"items": items, "next_cursor": None})
         return
-    table((t["id"], t["name"], t["role"], t["expires_at"] or "-", "revoked" if t["revoked_at"] else "") for t in items)
+    rows = ((t["id"], t["name"], t["role"], t["expires_at"], t["last_used_at"], _fate(t)) for t in items)
+    table([("id", "name", "role", "expires", "last used", ""), *rows])
+
+
+def _fate(token: dict[str, Any]) -> str:
+    return "revoked" if token["revoked_at"] else f"replaced by {token['replaced_by']}" if token["replaced_by"] else ""
+
+
+@token_command.command("rotate")
+@click.argument("token_id")
+@click.option(
+    "--grace", default=24, show_default=True, type=click.IntRange(0, 168), help="Hours for which the old one goes on."
+)
+@connected
+def _token_rotate(context: Context, token_id: str, grace: int) -> None:
+    """Make a token in the place of the one with this id, and print it. It is shown this once."""
+    made = context.api.call("POST", f"/v1/tokens/{_part(token_id)}/rotate", {"grace_hours": grace})
+    if context.as_json:
+        print_json(made)
+        return
+    _show_token(made)
 
 
 @token_command.command("revoke")

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..domain import trust
+from ..domain.credentials import Prefix
 from ..domain.errors import Forbidden, NotFound, PullprodError, Unauthenticated
 from ..domain.roles import Token
 from ..domain.times import stamp
 from ..domain.trust import Grant, Mismatch, Rule
 from ..ports import Lost, Ports, Put, Verifier
-from . import keys, reading, tokens
+from . import keys, reading, records, tokens
 
 _LIVES = timedelta(minutes=15)
 _MAX_NAME = 200
@@ -31,7 +32,7 @@ def exchange(ports: Ports, verifier: Verifier, app: str, proof: str) -> tuple[To
     """
     claims = verifier.verify(proof)
     granted = trust.grant(_rules(ports, app), claims)
-    now, secret = ports.clock.now(), tokens.new_secret()
+    now, secret = ports.clock.now(), tokens.new_secret(Prefix.RUN)
     token = Token(
         id=tokens.id_of(secret),
         name=_run(claims),
@@ -44,7 +45,7 @@ def exchange(ports: Ports, verifier: Verifier, app: str, proof: str) -> tuple[To
     )
     used = Put(keys.of_proof(claims["iss"], claims["jti"]), {"at": stamp(now)}, 0)
     try:
-        ports.ledger.commit([used, tokens.put(token)])
+        ports.ledger.commit([used, Put(keys.of_run_token(token.id), records.encode(token), 0)])
     except Lost:
         raise Unauthenticated(
             "This identity token was used before: ask GitHub for a new one for each exchange.", reason="replayed"

@@ -7,6 +7,7 @@ from ..ports import Key
 APPS = "apps"
 HOSTS = "hosts"
 TOKENS = "tokens"
+RUN_TOKENS = "run-tokens"
 RECEIPTS = "receipts"
 PROOFS = "proofs"
 PENDING = "pending"
@@ -133,6 +134,11 @@ def of_pending_name(host: str) -> Key:
 def of_token(token: str) -> Key:
     """Return the key of a token's record, by its id."""
     return Key(TOKENS, token)
+
+
+def of_run_token(token: str) -> Key:
+    """Return the key of the record of a workflow run's token, by its id."""
+    return Key(RUN_TOKENS, token)
 
 
 def of_proof(issuer: str, jti: str) -> Key:

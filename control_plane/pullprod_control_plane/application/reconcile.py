@@ -15,7 +15,7 @@ from ..domain.apps import App
 from ..domain.errors import PullprodError
 from ..domain.json import Json
 from ..domain.names import Addresses
-from ..domain.times import parse, stamp
+from ..domain.times import parse
 from ..domain.versions import State
 from ..ports import Delete, Item, Lost, Ports, Put
 from . import (
@@ -33,6 +33,7 @@ from . import (
     publish,
     reading,
     records,
+    sweep,
 )
 from .drift import Drift
 from .findings import Finding
@@ -45,7 +46,6 @@ _VERSIONS = 500
 _HOSTS = 10
 _HOLDS = 100
 _FORGOTTEN = 500
-_RECEIPTS_KEPT = timedelta(days=7)
 _STEADY = timedelta(minutes=10)
 
 _Finish = Callable[[Ports, Addresses, Item], bool]  # Tells whether it is done, or needs time and nothing else.
@@ -89,7 +89,7 @@ def one_round(ports: Ports, addresses: Addresses, drift_every: timedelta = timed
     state = _State.read(ports)
     if state.steady(ports):
         _part(report, "holds", lambda: _end_holds(ports, report))
-        _part(report, "receipts", lambda: _forget(ports, state, report))
+        _part(report, "sweep", lambda: _forget(ports, state, report))
     _part(report, "notes", lambda: _finish_notes(ports, addresses, report))
     if state.drift_due(ports, drift_every):
         _part(report, "drift", lambda: _compare(ports, state, report))
@@ -223,16 +223,8 @@ def _end_holds(ports: Ports, report: Report) -> None:
 
 
 def _forget(ports: Ports, state: _State, report: Report) -> None:
-    oldest = stamp(ports.clock.now() - _RECEIPTS_KEPT)
-    items = ports.ledger.scan(keys.RECEIPTS, after=state.receipts, limit=_FORGOTTEN)
-    for item in items:
-        if str(item.body["at"]) < oldest:
-            try:
-                ports.ledger.commit([Delete(item.key, item.revision)])
-            except Lost:
-                continue
-            report.forgotten += 1
-    state.receipts = items[-1].key.sort if len(items) == _FORGOTTEN else None
+    state.swept = state.swept or {}
+    report.forgotten += sweep.sweep(ports, state.swept)
 
 
 def _measure(ports: Ports, report: Report) -> None:
@@ -249,7 +241,7 @@ class _State:
     at: str | None
     compared_at: str | None
     versions: list[str] | None
-    receipts: str | None
+    swept: dict[str, str] | None
     hosts: str | None
 
     @classmethod
@@ -281,4 +273,4 @@ class _State:
         return ports.clock.now() - parse(moment, "at")
 
 
-_STATE = ("at", "compared_at", "versions", "receipts", "hosts")
+_STATE = ("at", "compared_at", "versions", "swept", "hosts")

@@ -52,6 +52,7 @@ class Token:
     """What is recorded of a token; never the token itself. Empty `apps` or `pointers` mean all of them.
 
     A workflow run's token keeps the claims that its grant rests on, and tells which run it is; an API token has none.
+    `last_used_at` is right to the hour. `replaced_by` is the id of the token that took its place.
     """
 
     id: str
@@ -62,6 +63,8 @@ class Token:
     created_at: str
     expires_at: str | None = None
     revoked_at: str | None = None
+    last_used_at: str | None = None
+    replaced_by: str | None = None
     claims: Mapping[str, str] = field(default_factory=dict)
 
     @property

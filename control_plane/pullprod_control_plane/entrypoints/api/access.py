@@ -74,14 +74,17 @@ def admit(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Respo
     """
     request = app.request
     route = f"{request.method} {request.route}"
-    if route not in permissions.PUBLIC:
-        if route not in permissions.NEEDED:
-            raise NotFoundError
-        app.context["token"] = tokens.authenticate(control(app).ports, bearer(app))
+    if route in permissions.PUBLIC:
+        return cast("Response[Any]", next_middleware(app))
+    if route not in permissions.NEEDED:
+        raise NotFoundError
+    token = app.context["token"] = tokens.authenticate(control(app).ports, bearer(app))
+    try:
         values = request.path_parameters
         require(app, permissions.NEEDED[route], values.get("app"), values.get("name"))
-    answer: Response[Any] = next_middleware(app)
-    return answer
+        return cast("Response[Any]", next_middleware(app))
+    finally:
+        tokens.note_use(control(app).ports, token)
 
 
 def require(router: BaseRouter, call: Call, app: str | None = None, pointer: str | None = None) -> None:

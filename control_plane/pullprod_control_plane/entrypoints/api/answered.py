@@ -345,7 +345,7 @@ class Explained(Answered):
 
 
 class Token(Answered):
-    """A token's record."""
+    """A token's record. `last_used_at` is right to the hour; `replaced_by` is the id of the token in its place."""
 
     id: str
     name: str
@@ -355,6 +355,8 @@ class Token(Answered):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    last_used_at: str | None
+    replaced_by: str | None
 
 
 class NewToken(Token):

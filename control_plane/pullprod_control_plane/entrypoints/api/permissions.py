@@ -34,5 +34,6 @@ NEEDED: Mapping[str, Call] = {
     "GET /v1/apps/{app}/pointers/{name}/history": Call.LOOK,
     "GET /v1/tokens": Call.TOKENS,
     "POST /v1/tokens": Call.TOKENS,
+    "POST /v1/tokens/{token_id}/rotate": Call.TOKENS,
     "DELETE /v1/tokens/{token_id}": Call.TOKENS,
 }

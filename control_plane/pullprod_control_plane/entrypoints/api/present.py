@@ -275,6 +275,8 @@ def token(record: Token) -> answered.Token:
         created_at=record.created_at,
         expires_at=record.expires_at,
         revoked_at=record.revoked_at,
+        last_used_at=record.last_used_at,
+        replaced_by=record.replaced_by,
     )
 
 

@@ -203,6 +203,12 @@ class ExplainTaken(Taken):
     claims: Annotated[dict[Name, Claim], Field(max_length=100)] | None = None
 
 
+class RotateTaken(Taken):
+    """For how many more hours the old token is good; 0 ends it at once."""
+
+    grace_hours: Annotated[int, Field(ge=0, le=168)] = 24
+
+
 class TokenTaken(Taken):
     """A token to make; empty lists mean all, null days that it never expires."""
 

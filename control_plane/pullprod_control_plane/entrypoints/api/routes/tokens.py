@@ -62,6 +62,14 @@ def create_token(body: Annotated[taken.TokenTaken, Body()]) -> Response[answered
     return created(present.new_token(made, secret))
 
 
+@router.post("/v1/tokens/<token_id>/rotate", tags=["tokens"], operation_id="rotateToken", responses=CREATES)
+def rotate_token(token_id: TokenId, body: Annotated[taken.RotateTaken, Body()]) -> Response[answered.NewToken]:
+    """Make a token in the place of another, for what that one is for; it is shown in this answer and never again."""
+    receipt = access.receipt(router, access.caller(router))
+    made, secret = tokens.rotate(access.control(router).ports, token_id, body.grace_hours, receipt)
+    return created(present.new_token(made, secret))
+
+
 @router.delete("/v1/tokens/<token_id>", tags=["tokens"], operation_id="revokeToken", responses=READS)
 def revoke_token(token_id: TokenId) -> Response[answered.Token]:
     """Make a token worthless from the next request on."""
