@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event
 from typing import Any, BinaryIO
 
@@ -59,7 +59,7 @@ class Uploader:
             _check_address(item["url"])
         threads, stop = ThreadPoolExecutor(THREADS), Event()
         try:
-            for future in [threads.submit(self._send, item, stop) for item in items]:
+            for future in as_completed([threads.submit(self._send, item, stop) for item in items]):
                 self.bytes += future.result()
                 self.files += 1
         finally:
