@@ -60,6 +60,22 @@ def test_a_schedule_and_a_wake_up_make_a_round(
     assert (metric["FunctionName"], metric["ReconcilerLag"]) == ("reconciler", 0.0)
 
 
+def test_drift_is_looked_for_once_an_hour_or_when_asked_to(world: World) -> None:
+    world.configure()
+    [version] = world.line("a")
+    world.point("production", version.id)
+    handler = reconciler(world)
+    handler({}, None)
+    world.edge.remove(["production--shop"])
+    world.clock.go_on(minutes=1)
+    assert handler({}, None)["repaired"] == 0
+    assert handler({"command": "compare"}, None)["repaired"] == 1
+    assert world.shown("production") == version.id
+    world.edge.remove(["production--shop"])
+    world.clock.go_on(minutes=61)
+    assert handler({}, None)["repaired"] == 1
+
+
 class NotYet:
     """A probe whose address answers from a certain question on."""
 

@@ -27,6 +27,7 @@ class Reconciler:
     """A Lambda handler that does a round, and others soon after while a version waits for something.
 
     An event `{"command": "first-admin"}` makes the first admin token instead; whoever may invoke the function gets it.
+    `{"command": "compare"}` compares what the edge shows with the ledger now, whenever that was done last.
     """
 
     def __init__(self, control: ControlPlane, function: str, pause: Callable[[float], None] = time.sleep) -> None:
@@ -44,9 +45,9 @@ class Reconciler:
         command = (event or {}).get("command")
         if command == "first-admin":
             return self._first_admin()
-        if command is not None:
-            return {"error": f"There is no command {str(command)[:40]!r}, only first-admin."}
-        return self._rounds()
+        if command not in {None, "compare"}:
+            return {"error": f"There is no command {str(command)[:40]!r}, only first-admin and compare."}
+        return self._rounds(timedelta() if command else DRIFT_EVERY)
 
     def _first_admin(self) -> dict[str, Any]:
         token = tokens.first_admin(self._control.ports)
@@ -54,17 +55,17 @@ class Reconciler:
             return {"error": "The first admin token was made before. Admins make others: pullprod token create."}
         return {"token": token}
 
-    def _rounds(self) -> dict[str, Any]:
-        report = self._round()
+    def _rounds(self, drift_every: timedelta) -> dict[str, Any]:
+        report = self._round(drift_every)
         for pause in _PAUSES_S:
             if not report.waiting:
                 break
             self._pause(pause)
-            report = self._round()
+            report = self._round(DRIFT_EVERY)
         return {"finished": report.finished, "pending": report.pending, "repaired": report.repaired}
 
-    def _round(self) -> Report:
-        report = reconcile.one_round(self._control.ports, self._control.addresses, DRIFT_EVERY)
+    def _round(self, drift_every: timedelta) -> Report:
+        report = reconcile.one_round(self._control.ports, self._control.addresses, drift_every)
         for app, finding in report.drift:
             _log.warning("drift of %s: %s %s: %s", app, finding.code, finding.subject, finding.detail)
         if "lag" not in report.failed:
