@@ -24,6 +24,7 @@ _RETRIED = frozenset({429, 502, 503, 504})
 _LONGEST_WAIT_S = 20.0
 # What fails the same way the next time.
 _FUTILE = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, requests.exceptions.SSLError)
+_CHUNK = 64 * 1024
 _MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -90,23 +91,24 @@ class Api:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         if data is not None:
             sent["Content-Type"] = "application/json"
-        answer = self._send(method, path, data, sent)
-        return _decoded(answer)
+        return _decoded(*self._send(method, path, data, sent))
 
-    def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> requests.Response:
+    def _send(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> tuple[requests.Response, bytes]:
+        options: Json = {"timeout": _TIMEOUT_S, "allow_redirects": False, "stream": True}
         for attempt in range(_ATTEMPTS):
             last = attempt == _ATTEMPTS - 1
             try:
-                answer = self._session.request(
-                    method, self._url + path, data=data, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False
-                )
+                answer = self._session.request(method, self._url + path, data=data, headers=headers, **options)
+                body = _read(answer)
             except requests.RequestException as fault:
                 if last or isinstance(fault, _FUTILE):
                     raise UnreachableError(f"{self._url} does not answer: {_short(fault)}. Is it running?") from fault
                 pause(attempt)
                 continue
             if answer.status_code not in _RETRIED or last:
-                return answer
+                return answer, body
             pause(attempt, answer.headers.get("Retry-After"))
         raise AssertionError("the last attempt returns or raises")
 
@@ -116,16 +118,25 @@ def _short(fault: Exception) -> str:
     return "connection refused" if "refused" in text else type(fault).__name__
 
 
-def _decoded(answer: requests.Response) -> Json:
-    if len(answer.content) > _MAX_ANSWER:
-        raise UnreachableError("The answer is too large to be the control plane's.")
+def _read(answer: requests.Response) -> bytes:
+    """Return the body of an answer, which is no longer than a control plane's can be."""
+    body = bytearray()
+    for piece in answer.iter_content(_CHUNK):
+        body += piece
+        if len(body) > _MAX_ANSWER:
+            answer.close()
+            raise UnreachableError("The answer is too large to be the control plane's. Check PULLPROD_URL.")
+    return bytes(body)
+
+
+def _decoded(answer: requests.Response, content: bytes) -> Json:
     try:
-        body = answer.json()
+        body = json.loads(content)
     except ValueError:
         body = {}
     if not isinstance(body, dict):
         body = {}
-    if not answer.ok or answer.is_redirect or (not body and answer.content):
+    if not answer.ok or answer.is_redirect or (not body and content):
         if not body.get("code"):
             raise UnreachableError(
                 f"{urlsplit(answer.url).netloc} answered {answer.status_code}, but not as a control plane does. "

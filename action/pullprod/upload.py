@@ -25,6 +25,7 @@ _THERE = 412  # An address is for a key that is free, so somebody else has sent 
 _EXPIRED = 403
 _CHANGED = frozenset({"digest-mismatch", "BadDigest"})
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>")
+_MAX_ANSWER = 64 * 1024
 _TIMEOUT = urllib3.Timeout(connect=10, read=120)
 
 
@@ -90,10 +91,20 @@ class Uploader:
         try:
             with _opened(file) as source:
                 body = _pieces(file, source)
-                answer = self._pool.request("PUT", item["url"], body=body, headers=headers, redirect=False)
-                return answer.status, answer.data, answer.headers.get("Retry-After")
+                options: dict[str, Any] = {"redirect": False, "preload_content": False}
+                answer = self._pool.request("PUT", item["url"], body=body, headers=headers, **options)
+                return answer.status, _said(answer), answer.headers.get("Retry-After")
         except urllib3.exceptions.HTTPError:
             return 0, b"", None
+
+
+def _said(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the beginning of an answer, which is all of what a store says; then the connection may serve again."""
+    said = answer.read(_MAX_ANSWER)
+    if len(said) == _MAX_ANSWER:
+        answer.close()
+    answer.release_conn()
+    return said
 
 
 def _check_address(url: str) -> None:

@@ -18,7 +18,7 @@ from pullprod.errors import (
     UnreachableError,
     UsageError,
 )
-from tests.support.client import Answer, Faulty, drops, drops_midway, faulty, problem, says
+from tests.support.client import Answer, Faulty, drops, drops_midway, faulty, never_ends, problem, says
 
 
 @pytest.fixture
@@ -175,3 +175,11 @@ def test_a_list_is_read_page_by_page_up_to_the_limit(broken: Faulty, api: Api) -
     broken.script = [says(200, {"items": [1, 2], "next_cursor": "a b"}), says(200, {"items": [3], "next_cursor": "c"})]
     assert list(api.items("/v1/x", 3, branch=None)) == [1, 2, 3]
     assert [request.path for request in broken.seen] == ["/v1/x?limit=3", "/v1/x?limit=1&cursor=a+b"]
+
+
+def test_an_answer_without_end_is_refused(broken: Faulty, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pullprod.api._MAX_ANSWER", 1_000_000)
+    broken.usual = never_ends
+    with pytest.raises(UnreachableError, match="too large"):
+        api.get("/v1/health")
+    assert len(broken.seen) == 1

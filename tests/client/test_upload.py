@@ -15,7 +15,7 @@ from pullprod.errors import PullprodError, UnreachableError, UsageError
 from pullprod.package import PackagedFile, package
 from pullprod.publish import publish
 from pullprod.upload import ExpiredError, UnsafeError, Uploader
-from tests.support.client import Answer, Faulty, Json, drops, drops_midway, problem, says, write
+from tests.support.client import Answer, Faulty, Json, drops, drops_midway, never_ends, problem, says, write
 
 
 @pytest.fixture
@@ -153,6 +153,13 @@ def test_an_address_that_would_carry_files_in_the_clear_is_refused_before_any_is
 @pytest.mark.parametrize("url", ["https://store.example/put", "http://[::1]:1/put", "http://store.localhost:1/put"])
 def test_addresses_that_are_taken(url: str) -> None:
     upload._check_address(url)
+
+
+def test_an_answer_without_end_is_not_read_to_it(broken: Faulty, files: list[PackagedFile]) -> None:
+    broken.script = [never_ends, never_ends]
+    uploader = Uploader(files)
+    uploader.send(items(files, broken.url))
+    assert uploader.files == len(broken.seen) == 20
 
 
 def test_an_expired_address_is_told_apart(broken: Faulty, files: list[PackagedFile]) -> None:

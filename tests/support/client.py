@@ -143,6 +143,15 @@ def drops_midway(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
+def never_ends(handler: BaseHTTPRequestHandler) -> None:
+    """Answer with a body that goes on until the client hangs up."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.close_connection = True
+    while True:
+        handler.wfile.write(b" " * 65_536)
+
+
 @contextmanager
 def faulty(usual: Answer | None = None) -> Iterator[Faulty]:
     """Run a faulty server."""
