@@ -19,7 +19,8 @@ from ..domain.roles import Caller
 from ..domain.swaps import Move, Swap, SwapKind
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Delete, Item, Key, Lost, Ports, Put
-from . import keys, lineages, moves, proposals, reading, records
+from . import ahead, keys, lineages, moves, proposals, reading, records
+from .ahead import Needs, Scan
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
@@ -168,6 +169,13 @@ def _newest_ready(ports: Ports, app: App, branch: str) -> tuple[Kept[Version] | 
     return None, Caller(_RECONCILER)
 
 
+def needs(app: str, branch: str | None) -> Needs:
+    """Return what is read to tell how the pointers of an app stand to a version of a branch."""
+    own = pointer_candidates(branch) if branch else ()
+    pointers = [keys.of_pointer(app, name) for name in own]
+    return Needs([keys.of_app(app), *pointers], Scan(keys.contents(app), keys.POINTER))
+
+
 def pointer_of(ports: Ports, app: App, branch: str | None) -> Pointer | None:
     """Return the pointer that is a branch's own, or None if it has none yet."""
     own = _own(ports, app, branch) if branch else None
@@ -178,7 +186,8 @@ def stayed(
     ports: Ports, addresses: Addresses, app: App, version: Version, branch: str | None, caller: Caller
 ) -> list[Stayed]:
     """Return the pointers that follow a branch and do not show this newer version of it, each with what refuses."""
-    found = (_refusal(ports, addresses, app, k.record, version, caller) for k in _to_move(ports, app, version, branch))
+    near, to_move = _to_move(ports, app, version, branch)
+    found = (_refusal(near, addresses, app, kept.record, version, caller) for kept in to_move)
     return [refusal for refusal in found if refusal]
 
 
@@ -193,8 +202,9 @@ def _moves(
     swaps: list[Swap] = []
     changes: list[Change] = []
     reason = f"newer version of {branch}"
-    for kept in _to_move(ports, app, version, branch):
-        if refused := _refusal(ports, addresses, app, kept.record, version, caller):
+    near, to_move = _to_move(ports, app, version, branch)
+    for kept in to_move:
+        if refused := _refusal(near, addresses, app, kept.record, version, caller):
             _log.warning("%s of %s does not follow to %s: %s", kept.record.name, app.name, version.id, refused.detail)
             continue
         at, names = reading.now(ports), version.function_names
@@ -205,9 +215,13 @@ def _moves(
     return swaps, changes
 
 
-def _to_move(ports: Ports, app: App, version: Version, branch: str | None) -> list[Kept[Pointer]]:
+def _to_move(ports: Ports, app: App, version: Version, branch: str | None) -> tuple[Ports, list[Kept[Pointer]]]:
+    """Return the pointers to which a version is news, and ports that have read what their guards look at."""
     followers = _followers(ports, app, branch) if branch else []
-    return [kept for kept in followers if _is_news(ports, kept.record, version)]
+    shown = [kept.record.version for kept in followers if kept.record.version not in {None, version.id}]
+    of_shown = [key(app.name, name) for name in shown if name for key in (keys.of_version, keys.of_lineage)]
+    near = ahead.read(ports, Needs([*of_shown, keys.of_lineage(app.name, version.id)])) if shown else ports
+    return near, [kept for kept in followers if _is_news(near, kept.record, version)]
 
 
 def _refusal(
@@ -247,8 +261,10 @@ def _own(ports: Ports, app: App, branch: str) -> Kept[Pointer]:
 
 def _is_news(ports: Ports, pointer: Pointer, version: Version) -> bool:
     """An older push that finishes late never moves a pointer back."""
+    if pointer.version == version.id:
+        return False
     shown = proposals.live(ports, pointer)
-    return shown is None or (shown.id != version.id and _newer(ports, version, shown))
+    return shown is None or _newer(ports, version, shown)
 
 
 def _newer(ports: Ports, version: Version, shown: Version) -> bool:

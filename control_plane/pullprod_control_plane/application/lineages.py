@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from ..domain.lineage import Difference, Line, Order, difference, extend, order
 from ..domain.manifests import MAX_ANCESTORS
 from ..domain.versions import Version
 from ..ports import Ports
-from . import keys, reading, references
+from . import keys, references
 
 # A clone of depth 1 knows its parents only; a line is mended by at most this many steps from version to version.
 _STEPS = 100
@@ -16,8 +17,15 @@ _STEPS = 100
 
 def line_of(ports: Ports, version: Version) -> Line:
     """Return the line that was recorded when `version` was published."""
-    item = reading.one(ports.ledger, keys.of_lineage(version.app, version.id))
-    return Line(version.commit, tuple(cast("list[str]", item.body["ancestors"])) if item else ())
+    return _lines_of(ports, [version])[0]
+
+
+def _lines_of(ports: Ports, versions: Sequence[Version]) -> list[Line]:
+    items = ports.ledger.read([keys.of_lineage(version.app, version.id) for version in versions])
+    return [
+        Line(version.commit, tuple(cast("list[str]", item.body["ancestors"])) if item else ())
+        for version, item in zip(versions, items, strict=True)
+    ]
 
 
 def compare(ports: Ports, live: Version | None, candidate: Version, *, mended: bool = True) -> Difference:
@@ -37,7 +45,7 @@ def compare(ports: Ports, live: Version | None, candidate: Version, *, mended: b
 
 def ordered(ports: Ports, candidate: Version, other: Version) -> Order:
     """Tell how `candidate` stands to `other` in the history of commits."""
-    ours, theirs = line_of(ports, candidate), line_of(ports, other)
+    ours, theirs = _lines_of(ports, [candidate, other])
     first = order(ours, theirs)
     if first is not Order.APART:
         return first
@@ -61,5 +69,5 @@ def _mended(ports: Ports, app: str, line: Line) -> Line:
 
 
 def _ancestors_of(ports: Ports, app: str, commit: str) -> tuple[str, ...]:
-    lines = [line_of(ports, version) for version in references.versions_of(ports, app, commit)]
+    lines = _lines_of(ports, references.versions_of(ports, app, commit))
     return max((line.ancestors for line in lines), key=len, default=())

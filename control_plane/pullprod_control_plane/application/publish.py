@@ -14,7 +14,8 @@ from ..domain.roles import Caller
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Delete, Item, Lost, Ports, Put, StoredObject, Upload
-from . import contents, follow, health, keys, programs, reading, records, routing, transfer
+from . import ahead, contents, follow, health, keys, programs, reading, records, routing, transfer
+from .ahead import Needs
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
 
@@ -38,6 +39,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
     """
     manifests.check(manifest)
     routes.check(app, manifest.site, manifest.functions)
+    ports = ahead.read(ports, _needs(app, manifest.version_id()))
     configured = reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_version(ports, app, manifest.version_id())
@@ -50,7 +52,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
         if version.state is State.READY:
             follow.adopt(ports, addresses, configured, version, manifest.commit.branch, caller)
             return Begun(version, created, Page([], None), [])
-        plan = transfer.plan(ports, version, None)
+        plan = transfer.plan(ports, version, None, manifest.files)
         return Begun(version, created, plan.page, plan.missing)
     raise Busy("Too many publishes of this app at once. Try again.")
 
@@ -82,16 +84,20 @@ def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, call
 def advance(ports: Ports, addresses: Addresses, app: str, version_id: str, caller: Caller) -> Version:
     """Take a version as far as it goes without waiting. Repeatable, also after a crash at any step; as `finalize`."""
     configured = reading.find_app(ports, app)
+    prepared: Kept[Version] | None = None
     for _ in range(reading.ATTEMPTS):
-        kept = reading.find_version(ports, app, version_id)
+        kept = prepared or reading.find_version(ports, app, version_id)
+        prepared = None
         try:
             if kept.record.state is State.UPLOADING:
-                _prepare(ports, kept, caller)
+                prepared = _prepare(ports, kept, caller)
             elif kept.record.state is State.PREPARING:
                 served = _served(ports, addresses, kept)
                 if served:
-                    follow.release(ports, addresses, configured, served, caller)
-                elif (reached := reading.find_version(ports, app, version_id).record).state is State.PREPARING:
+                    ready = follow.release(ports, addresses, configured, served, caller)
+                    follow.settle(ports, addresses, configured, ready)
+                    return ready
+                if (reached := reading.find_version(ports, app, version_id).record).state is State.PREPARING:
                     return reached
             else:
                 require_ready(kept.record)
@@ -100,6 +106,10 @@ def advance(ports: Ports, addresses: Addresses, app: str, version_id: str, calle
         except Lost:
             continue
     raise Busy(f"Version {version_id} changed too often while it was finalized. Try again.")
+
+
+def _needs(app: str, version: str) -> Needs:
+    return Needs([keys.of_app(app), keys.of_version(app, version), keys.of_lineage(app, version)])
 
 
 def _announced(
@@ -214,24 +224,26 @@ def _facts(segment: Segment) -> dict[str, Json]:
     return {"files": len(segment.files), "bytes": sum(file.size for file in segment.files), **program}
 
 
-def _prepare(ports: Ports, kept: Kept[Version], caller: Caller) -> None:
+def _prepare(ports: Ports, kept: Kept[Version], caller: Caller) -> Kept[Version]:
     """Verify that every byte is there, then say so: of the version, and of each segment that it completes."""
     version = kept.record
-    transfer.require(ports, version)
+    items = reading.segments(ports, version)
+    transfer.require(ports, version, items)
     completed = [
         Put(item.key, {**item.body, "state": COMPLETE}, item.revision)
-        for item in reading.segments(ports, version).values()
+        for item in items.values()
         if item.body["state"] != COMPLETE
     ]
-    preparing = records.encode(replace(version, state=State.PREPARING))
+    preparing = replace(version, state=State.PREPARING)
     note = {"kind": "version", "app": version.app, "version": version.id, **follow.noted(ports, caller)}
     ports.ledger.commit(
         [
-            Put(keys.of_version(version.app, version.id), preparing, kept.revision),
+            Put(keys.of_version(version.app, version.id), records.encode(preparing), kept.revision),
             Put(keys.of_pending_version(version.app, version.id), note, 0),
             *completed,
         ]
     )
+    return Kept(preparing, kept.revision + 1)
 
 
 def _served(ports: Ports, addresses: Addresses, kept: Kept[Version]) -> Kept[Version] | None:
@@ -239,5 +251,5 @@ def _served(ports: Ports, addresses: Addresses, kept: Kept[Version]) -> Kept[Ver
     settled = programs.settle(ports, kept)
     if settled is None:
         return None
-    routing.show_version(ports, settled.record.app, settled.record.id)
+    routing.show_version(ports, settled.record.app, settled.record.id, settled)
     return settled if health.serves(ports, addresses, settled.record) else None

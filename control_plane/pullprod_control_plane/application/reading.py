@@ -10,11 +10,13 @@ from typing import Generic, TypeVar
 
 from ..domain.apps import App
 from ..domain.errors import InvalidRequest, NotFound
+from ..domain.names import check_app
 from ..domain.pointers import Pointer
 from ..domain.times import stamp
 from ..domain.versions import Version
 from ..ports import Item, Key, Ledger, Ports
 from . import keys, records
+from .ahead import Needs
 
 T = TypeVar("T")
 
@@ -60,6 +62,14 @@ def everything(
         if len(page) < at_once:
             return
         after = page[-1].key.sort
+
+
+def needs(app: str) -> Needs:
+    """Return what is read of an app; nothing if its name cannot be any."""
+    try:
+        return Needs([keys.of_app(check_app(app))])
+    except InvalidRequest:
+        return Needs()
 
 
 def find_app(ports: Ports, name: str) -> App:

@@ -14,21 +14,26 @@ from ..domain.pointers import Pointer
 from ..domain.versions import State, Version
 from ..ports import Ports
 from . import keys, reading
+from .reading import Kept
 
 # Whether a version that is retiring is shown is prune's to decide: its record is left as it is.
 _SHOWN = frozenset({State.PREPARING, State.READY, State.REVOKED})
 _NOT_SHOWN = frozenset({State.UPLOADING, State.RETIRED})
 
 
-def show_version(ports: Ports, app: str, name: str) -> None:
-    """Make a version's own address show what the ledger says: its files, that it is gone, or nothing."""
+def show_version(ports: Ports, app: str, name: str, known: Kept[Version] | None = None) -> None:
+    """Make a version's own address show what the ledger says: its files, that it is gone, or nothing.
+
+    It is read first unless it is `known`, and in any case again afterwards.
+    """
+    kept = known or reading.find_version(ports, app, name)
     for _ in range(reading.ATTEMPTS):
-        kept = reading.find_version(ports, app, name)
         if kept.record.state in _SHOWN:
             ports.edge.show([routes.for_version(kept.record)])
         elif kept.record.state in _NOT_SHOWN:
             ports.edge.remove([label(name, app)])
-        if reading.find_version(ports, app, name).revision == kept.revision:
+        shown, kept = kept, reading.find_version(ports, app, name)
+        if kept.revision == shown.revision:
             return
 
 

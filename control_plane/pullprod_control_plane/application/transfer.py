@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from ..domain.errors import NotFound, UploadIncomplete
+from ..domain.manifests import File
 from ..domain.names import PRODUCTION
 from ..domain.versions import State, Version
-from ..ports import Ports, StoredObject, Upload
+from ..ports import Item, Ports, StoredObject, Upload
 from . import contents, keys, reading, records
 from .reading import Page
 from .states import COMPLETE
@@ -28,12 +29,13 @@ class Plan:
     missing: list[StoredObject]
 
 
-def plan(ports: Ports, version: Version, after: str | None) -> Plan:
+def plan(ports: Ports, version: Version, after: str | None, files: Iterable[File] | None = None) -> Plan:
     """Place the next missing objects after a key, at most a page of them; return leave to send what is nowhere.
 
-    A content that several objects have is asked for with the first of them; `require` places the others.
+    `files` are the version's, read from the store unless they are known. A content that several objects have is asked
+    for with the first of them; `require` places the others.
     """
-    wanted = _wanted(ports, version)
+    wanted = _wanted(ports, version, reading.segments(ports, version), files)
     first = {obj.key for obj in {obj.sha256: obj for obj in reversed(wanted)}.values()}
     missing = ports.store.missing([obj for obj in wanted if after is None or obj.key > after])
     sources = _sources(ports, version, missing)
@@ -44,9 +46,12 @@ def plan(ports: Ports, version: Version, after: str | None) -> Plan:
     return Plan(page, [upload.object for upload in asked] + later)
 
 
-def require(ports: Ports, version: Version) -> None:
-    """Place what has a content that arrived with another object; raise UploadIncomplete unless all is there then."""
-    wanted = _wanted(ports, version)
+def require(ports: Ports, version: Version, segments: Mapping[str, Item]) -> None:
+    """Place what has a content that arrived with another object; raise UploadIncomplete unless all is there then.
+
+    `segments` are the ledger's items of those that the version is stored in.
+    """
+    wanted = _wanted(ports, version, segments)
     missing = ports.store.missing(wanted)
     if missing:
         missing = _place_repeated(ports, wanted, missing)
@@ -70,11 +75,14 @@ def _place_repeated(ports: Ports, wanted: list[StoredObject], missing: list[Stor
     return [obj for obj in missing if obj.sha256 in asked or obj.sha256 not in arrived]
 
 
-def _wanted(ports: Ports, version: Version) -> list[StoredObject]:
+def _wanted(
+    ports: Ports, version: Version, segments: Mapping[str, Item], files: Iterable[File] | None = None
+) -> list[StoredObject]:
     """Return the objects of those segments of the version that no finished version has, in order of their keys."""
-    items = reading.segments(ports, version)
-    unfinished = [digest for digest, item in items.items() if item.body["state"] != COMPLETE]
-    listed = contents.objects(version, contents.files(ports, version), unfinished)
+    unfinished = [digest for digest, item in segments.items() if item.body["state"] != COMPLETE]
+    if not unfinished:
+        return []
+    listed = contents.objects(version, contents.files(ports, version) if files is None else files, unfinished)
     return sorted(listed, key=lambda obj: obj.key)
 
 

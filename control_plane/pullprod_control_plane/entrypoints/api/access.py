@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from ...application import ahead, exchange, receipts, swap, tokens
+from ...application import ahead, exchange, reading, receipts, swap, tokens
+from ...application.ahead import Needs
 from ...application.receipts import Receipt
 from ...domain import roles
 from ...domain.errors import InvalidRequest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _MAX_KEY = 255
 _BEARER = "bearer "
 # The member of a swap's body that names a version.
+_LOOKS_AGAIN = frozenset({"PUT /v1/apps/{app}"})  # At the app, whether it is still as it was read.
 _NAMES_VERSION = {"PUT /v1/apps/{app}/pointers/{name}": "version", "POST /v1/apps/{app}/pointers/{name}/rollback": "to"}
 
 
@@ -36,24 +38,36 @@ def control(router: BaseRouter) -> ControlPlane:
 
 
 def foresee(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Response[Any]:
-    """Read at once what a swap is going to read first: the caller's token, the receipt, app, pointer and version.
+    """Read at once what a call is going to read first: the caller's token and the app, and what a swap needs.
 
     Nothing is read for who shows no token.
     """
-    request = app.request
-    member = _NAMES_VERSION.get(f"{request.method} {request.route}")
     where = tokens.known_by(bearer(app))
-    if member and where:
-        values = request.path_parameters
-        needs = swap.needs(values["app"], values["name"], _named(app, member))
-        with suppress(InvalidRequest):  # A bad idempotency key is refused once it is known who calls.
-            known = _receipt(app, where.sort)
-            needs = replace(needs, keys=[*needs.keys, *([known.where] if known else [])])
-        before = control(app)
-        ports = ahead.read(before.ports, replace(needs, keys=[where, *needs.keys]))
-        app.context["control"] = replace(before, ports=ports)
+    if where:
+        needs = _needs(app, where.sort)
+        read_ahead(app, replace(needs, keys=[where, *needs.keys]))
     answer: Response[Any] = next_middleware(app)
     return answer
+
+
+def read_ahead(router: BaseRouter, needs: Needs) -> ControlPlane:
+    """Read something for the rest of this request, until it changes anything; return the control plane that has."""
+    before = control(router)
+    router.context["control"] = replace(before, ports=ahead.read(before.ports, needs))
+    return control(router)
+
+
+def _needs(app: ApiGatewayResolver, principal: str) -> Needs:
+    """Return what a call is going to read first, as far as it is known before anything of it was looked at."""
+    request = app.request
+    values, route = request.path_parameters, f"{request.method} {request.route}"
+    if route not in _NAMES_VERSION:
+        return reading.needs(values["app"]) if "app" in values and route not in _LOOKS_AGAIN else Needs()
+    needs = swap.needs(values["app"], values["name"], _named(app, _NAMES_VERSION[route]))
+    with suppress(InvalidRequest):  # A bad idempotency key is refused once it is known who calls.
+        known = _receipt(app, principal)
+        needs = replace(needs, keys=[*needs.keys, *([known.where] if known else [])])
+    return needs
 
 
 def _named(app: ApiGatewayResolver, member: str) -> str | None:

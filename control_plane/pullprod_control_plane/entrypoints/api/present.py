@@ -179,7 +179,7 @@ def stayed(records: Sequence[Stayed]) -> list[answered.Stayed]:
 def begun(control: ControlPlane, record: Begun, not_followed: Sequence[Stayed]) -> answered.Begun:
     """Return an announced version."""
     return answered.Begun(
-        version=version(control, record.version),
+        version=version(control, record.version, {} if record.created else None),
         uploads=uploads(record.uploads),
         missing_files=len(record.missing),
         missing_bytes=sum(obj.size for obj in record.missing),

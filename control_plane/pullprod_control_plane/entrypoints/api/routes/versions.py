@@ -87,6 +87,7 @@ def finalize(
     token = access.caller(router)
     control = access.control(router)
     reached = publish.finalize(control.ports, control.addresses, app, version, token.caller)
+    control = access.read_ahead(router, follow.needs(app, reached.branch))
     pointer = follow.pointer_of(control.ports, reading.find_app(control.ports, app), reached.branch)
     shown = present.pointer(control, pointer) if pointer else None
     stayed = present.stayed(_stayed(reached, reached.branch, token))
