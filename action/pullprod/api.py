@@ -67,6 +67,11 @@ class Api:
         given = {key: value for key, value in query.items() if value is not None}
         return self.call("GET", path + (f"?{urlencode(given)}" if given else ""))
 
+    def read(self, path: str) -> tuple[Json, str]:
+        """Return what a path answers, and its ETag, which `If-Match` takes."""
+        answer = self._send("GET", path, None, {})
+        return _decoded(answer), answer.headers.get("ETag", "*")
+
     def items(self, path: str, limit: int | None = None, **query: str | None) -> Iterator[Json]:
         """Yield the items of a list, page by page, at most `limit` of them."""
         cursor: str | None = None

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from pullprod.cli import root
+from pullprod.cli.trust import ANSWERED_ONLY
 from pullprod.errors import PullprodError
 from tests.support.server import Server
 
@@ -82,6 +83,7 @@ def test_calls_and_answers_of_the_commands_are_those_of_the_description(
     run("app", "create", "shop")
     publish(shop, "one")
     publish(shop, "two")
+    (shop / "claims.json").write_text('{"repository_id": "74"}')
     for command in (
         "point production branch:main --reason launch",
         "plan production branch:main",
@@ -102,7 +104,10 @@ def test_calls_and_answers_of_the_commands_are_those_of_the_description(
         "token create ci --role viewer",
         "token rotate CREATED",
         "token list",
-        'api POST /v1/apps/shop/trust/explain -d {"claims":{}}',
+        "app trust add acme/shop --repository-id 74 --owner-id 65",
+        "app trust explain claims.json",
+        "app trust list",
+        "app trust remove acme/shop",
         "revoke pointer:main --reason leaked",
     ):
         try:
@@ -121,3 +126,8 @@ def test_calls_and_answers_of_the_commands_are_those_of_the_description(
         conforms(call.content, described["responses"][str(call.status_code)]["content"])
     described_ids = {o["operationId"] for operations in DESCRIPTION["paths"].values() for o in operations.values()}
     assert described_ids - asked <= {"health", "getManifest", "listUploads", "revokeToken", "exchangeToken"}
+
+
+def test_all_that_is_answered_of_an_app_is_taken_but_what_the_client_leaves_out() -> None:
+    schemas = DESCRIPTION["components"]["schemas"]
+    assert schemas["App"]["properties"].keys() - schemas["AppTaken"]["properties"].keys() == ANSWERED_ONLY

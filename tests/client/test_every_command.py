@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from pullprod.cli import COMMANDS
-from tests.support.client import Json, Shell, commit, write
+from tests.support.client import Faulty, Json, Shell, commit, says, write
 
+CLAIMS = json.dumps(
+    {"repository_id": "74", "repository_owner_id": "65", "event_name": "push", "ref": "refs/heads/main", "iat": 1}
+)
 # Words in capitals stand for what the server made up.
 SCENARIO = [
     "publish dist",
@@ -42,6 +45,10 @@ SCENARIO = [
     "app list",
     "app show",
     "app set APP --from app.json",
+    "app trust add acme/shop --repository-id 74 --owner-id 65 --event push",
+    "app trust list",
+    "app trust explain claims.json",
+    "app trust remove acme/shop",
     "api GET /v1/health",
     'api POST /v1/apps/APP/prune -d {"dry_run":true}',
     "completion bash",
@@ -57,7 +64,9 @@ def words(shell: Shell) -> dict[str, str]:
         made[name] = shell.json("publish", "dist")["version"]["id"]
     (shell.directory.parent / "app.json").write_text('{"follow": {"next": "main"}}')
     (shell.directory / "app.json").symlink_to("../app.json")
-    (shell.directory / ".gitignore").write_text("dist/\napp.json\n")
+    (shell.directory.parent / "claims.json").write_text(CLAIMS)
+    (shell.directory / "claims.json").symlink_to("../claims.json")
+    (shell.directory / ".gitignore").write_text("dist/\n*.json\n")
     commit(shell.directory, "ignore")
     made["V3"] = shell.json("publish", "dist")["version"]["id"]
     made["WORN"] = shell.json("token", "create", "y", "--role", "viewer")["id"]
@@ -120,6 +129,14 @@ def test_an_error_has_its_exit_code_and_with_json_its_problem(
     problem: Json = json.loads(done.stderr)
     assert problem["code"] == code
     assert problem["detail"]
+
+
+def test_an_audit_that_finds_something_exits_1(shell: Shell, broken: Faulty) -> None:
+    finding = {"code": "route-differs", "subject": "production", "detail": "It shows another."}
+    broken.usual = says(200, {"ok": False, "findings": [finding], "checked": {}, "live_not_on_main": []})
+    shell.environ["PULLPROD_URL"] = broken.url
+    assert "route-differs" in shell.run("audit", expect=1).stdout
+    assert json.loads(shell.run("audit", "--json", expect=1).stdout)["findings"] == [finding]
 
 
 @pytest.mark.parametrize("token", ["pp_made_up", ""])

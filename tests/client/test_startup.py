@@ -9,8 +9,14 @@ import pytest
 from pullprod.cli import COMMANDS
 from tests.support.client import Shell
 
-GROUPS = {"token": ["create", "list", "rotate", "revoke"], "app": ["create", "list", "show", "set"]}
-EVERY = [[name] for name in [*COMMANDS, "serve"]] + [[group, name] for group, names in GROUPS.items() for name in names]
+GROUPS = {
+    "token": ["create", "list", "rotate", "revoke"],
+    "app": ["create", "list", "show", "set", "trust"],
+    "app trust": ["add", "list", "remove", "explain"],
+}
+EVERY = [[name] for name in [*COMMANDS, "serve"]] + [
+    [*group.split(), name] for group, names in GROUPS.items() for name in names
+]
 
 
 @pytest.fixture
@@ -32,7 +38,7 @@ def test_every_command_has_help(anyone: Shell, words: list[str]) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("words", [[], ["token"], ["app"]], ids=str)
+@pytest.mark.parametrize("words", [[], ["token"], ["app"], ["app", "trust"]], ids=str)
 def test_nothing_to_do_shows_help_as_it_is_laid_out(anyone: Shell, words: list[str]) -> None:
     done = anyone.run(*words, expect=2)
     assert done.stdout == ""

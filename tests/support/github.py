@@ -72,6 +72,7 @@ class GitHub:
     deployments: list[Json] = field(default_factory=list)
     statuses: dict[str, list[Json]] = field(default_factory=dict)
     unknown_commits: set[str] = field(default_factory=set)
+    public: bool = False
     calls: list[tuple[str, str, int]] = field(default_factory=list)
     outage: int | None = None
     _last_id: int = 1_000
@@ -108,6 +109,10 @@ class Route:
     def matches(self, method: str, path: str) -> tuple[str, ...] | None:
         found = re.fullmatch(self.path, path)
         return found.groups() if found and method == self.method else None
+
+
+def _repository(_: GitHub, __: Call) -> tuple[int, Any]:
+    return 200, {"id": 74, "full_name": REPOSITORY, "owner": {"id": 65, "login": REPOSITORY.partition("/")[0]}}
 
 
 def _list_comments(github: GitHub, call: Call) -> tuple[int, Any]:
@@ -236,6 +241,7 @@ _STATUS: Mapping[str, type] = dict.fromkeys(("state", "target_url", "description
 _TALK = ("pull-requests", "issues")
 _LISTED = frozenset({"state", "labels", "creator", "sort", "direction", *_PER_PAGE})
 _ROUTES = (
+    Route("GET", r"", _repository, ("contents",)),
     Route("GET", r"/issues/(\d+)/comments", _list_comments, _TALK, query=frozenset(_PER_PAGE)),
     Route("POST", r"/issues/(\d+)/comments", _add_comment, _TALK, _COMMENT, frozenset({"body"})),
     Route("PATCH", r"/issues/comments/(\d+)", _change_comment, _TALK, _COMMENT, frozenset({"body"})),
@@ -289,7 +295,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answered(self, sent: bytes) -> tuple[int, Any]:
         if self.github.outage:
             raise Refused(self.github.outage, "We had issues producing the response to your request.")
-        token = self._token()
+        token = self._token() if self.headers.get("Authorization") else self._anybody()
         self._check_headers(sent)
         path = urlsplit(self.path).path
         prefix = f"/repos/{REPOSITORY}"
@@ -299,6 +305,14 @@ class _Handler(BaseHTTPRequestHandler):
                 _permit(route, token)
                 return route.act(self.github, Call(numbers, self._query(route), _body(route, sent), token.login))
         raise Refused(404, "Not Found")
+
+    def _anybody(self) -> Token:
+        """Whoever shows no token may see a public repository, and is not told that there is a private one."""
+        if self.command != "GET":
+            raise Refused(401, "Requires authentication")
+        if not self.github.public:
+            raise Refused(404, "Not Found")
+        return Token({"contents": "read"}, "")
 
     def _token(self) -> Token:
         scheme, _, secret = self.headers.get("Authorization", "").partition(" ")

@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prune": ("admin", "Remove versions past their retention."),
     "audit": ("admin", "Check history, routes and files."),
     "token": ("admin", "Make, list, rotate and revoke API tokens."),
-    "app": ("admin", "Create, list, show and configure apps."),
+    "app": ("admin", "Create, list, show and configure apps; say which workflows they trust."),
     "api": ("admin", "Call the API."),
     "completion": ("admin", "Print how to complete commands in your shell."),
 }
@@ -123,7 +123,9 @@ def main() -> None:
 def _run() -> None:
     output = sys.stdout
     try:
-        root.main(standalone_mode=False, prog_name="pullprod")
+        # Commands return nothing: what comes back is the code of an Exit, which click does not hand on.
+        if exit_code := root.main(standalone_mode=False, prog_name="pullprod"):
+            raise click.exceptions.Exit(exit_code)
     except click.exceptions.NoArgsIsHelpError as bare:
         bare.show()
         raise click.exceptions.Exit(bare.exit_code) from None

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from . import REFERENCES
 from .common import Context, connected
 from .output import clean, note, print_json, result, table
+from .trust import trust_command
 
 _ROLES = {
     "viewer": "looks",
@@ -151,7 +152,10 @@ def _token_revoke(context: Context, token_id: str) -> None:
 
 @click.group("app")
 def app_command() -> None:
-    """Create, list, show and configure apps."""
+    """Create, list, show and configure apps; say which workflows they trust."""
+
+
+app_command.add_command(trust_command)
 
 
 @app_command.command("create")

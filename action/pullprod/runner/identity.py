@@ -108,8 +108,9 @@ def _explained(refused: NotAllowedError, run: Run, url: str, app: str) -> str:
     differs = next(iter(problem.get("mismatches") or []), None)
     if differs is None or differs["claim"] in {"repository_id", "repository_owner_id"}:
         return (
-            f"The app {app} does not trust {repository}: an admin of the control plane adds a rule with repository_id "
-            f"{wanted['repository_id']} and repository_owner_id {wanted['repository_owner_id']} to the app's trust."
+            f"The app {app} does not trust {repository}: an admin of the control plane runs `pullprod app trust add "
+            f"{repository} --app {app} --repository-id {wanted['repository_id']} --owner-id "
+            f"{wanted['repository_owner_id']}`."
         )
     return (
         f"The app {app} trusts {repository} only where {differs['claim']} is {differs['expected']}, and this run's is "

@@ -226,7 +226,7 @@ def _refusal(rules: Sequence[Rule], claims: Mapping[str, str]) -> Forbidden:
         )
     would = _line(admitting_rule(claims))
     if not rules:
-        return Forbidden("This app trusts no workflow yet: give it a rule with `pullprod app set`.", would_admit=would)
+        return Forbidden("This app trusts no workflow yet: `pullprod app trust add OWNER/NAME`.", would_admit=would)
     nearest = min((mismatches(rule, claims) for rule in rules), key=len)
     first = nearest[0]
     return Forbidden(
