@@ -42,9 +42,18 @@ def run(directory: Path, *arguments: str, check: bool = True) -> str:
     except FileNotFoundError:
         raise UsageError("git is not installed, and a version is made from a commit. Install git.") from None
     if check and done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(f"git {arguments[0]}: {said[0] if said else 'failed'}")
+        raise _failed(arguments[0], done.stderr.decode(errors="replace").strip().splitlines())
     return done.stdout.decode(errors="replace")
+
+
+def _failed(command: str, said: list[str]) -> UsageError:
+    if said and "dubious ownership" in said[0]:
+        # https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory
+        return UsageError(
+            f"git {command}: {said[0]}. It belongs to another user, as in a job with a container: "
+            "git config --global --add safe.directory, with its path, trusts it."
+        )
+    return UsageError(f"git {command}: {said[0] if said else 'failed'}")
 
 
 def read(directory: Path, branch: str | None = None) -> Commit:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from pullprod.config import Connection
 from pullprod.runner import identity
+from pullprod.runner.publish import MaskingApi
 from tests.action.conftest import PUBLISHER, WHO
-from tests.support.api import Api
+from tests.support.api import Api, client
+from tests.support.client import faulty, says
 from tests.support.oidc import REQUEST_TOKEN, Issuer
-from tests.support.runner import Done, Job
+from tests.support.runner import Done, Job, command
 from tests.support.server import Server
 
 FORK = {"pull_request": {"number": 7, "head": {"repo": {"id": 1}}, "base": {"repo": {"id": 74}}}}
@@ -36,15 +39,17 @@ def masked_first(done: Done, *secrets: str) -> None:
 
 
 def test_the_token_is_asked_for_with_the_address_as_audience_and_masked_before_anything_is_printed(
-    job: Job, identities: Issuer
+    job: Job, identities: Issuer, server: Server, app: str
 ) -> None:
     done = job.run(github_token="ghs_all")
     masked_first(done, REQUEST_TOKEN, "ghs_all", identities.given[-1])
     shown = [line for line in done.log.split("\n") if line and not line.startswith("::add-mask::")]
     assert shown[0].startswith("::group::")
     masks = done.told("add-mask")
-    assert [mask for mask in masks if mask.startswith("pp_")]
-    assert done.log.index(masks[2]) < done.log.index(shown[0])
+    token = masks[masks.index(identities.given[-1]) + 1]
+    assert done.log.index(token) < done.log.index(shown[0])
+    with client(server.url, token) as run:
+        assert run.call("GET", f"/v1/apps/{app}").ok
 
 
 def test_every_signature_of_an_upload_address_is_masked(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +67,25 @@ def test_every_signature_of_an_upload_address_is_masked(job: Job, monkeypatch: p
     for address in addresses:
         query = dict(pair.split("=", 1) for pair in address.partition("?")[2].split("&"))
         assert query["signature"] in done.told("add-mask")
+
+
+@pytest.mark.parametrize(
+    ("query", "masked"),
+    [
+        ("X-Amz-Credential=ASIA&X-Amz-Security-Token=Fwo%2F&X-Amz-Signature=abc", ["Fwo%2F"]),
+        ("X-Amz-Credential=AKIA&X-Amz-Signature=abc", ["abc"]),
+        ("expires=1&signature=def", ["def"]),
+        ("", []),
+    ],
+)
+def test_what_makes_an_address_of_s3_usable_is_masked_once(
+    query: str, masked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = {"items": [{"url": f"https://bucket.example/{name}?{query}"} for name in "ab"], "next_cursor": None}
+    with faulty(says(200, page)) as plane:
+        MaskingApi(lambda: Connection(plane.url, "pp_x")).call("POST", "/v1/apps/shop/versions/v/uploads", {})
+    told = [found.data for line in capsys.readouterr().out.splitlines() if (found := command(line))]
+    assert told == masked
 
 
 def test_a_token_from_the_environment_will_do(job: Job, server: Server) -> None:

@@ -140,6 +140,16 @@ def test_a_cancelled_job_has_outputs(job: Job, monkeypatch: pytest.MonkeyPatch) 
     assert "Interrupted" in run(job, "publish").error
 
 
+@pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+def test_a_runner_whose_files_cannot_be_written_is_one_error(job: Job, name: str) -> None:
+    job.environ[name] = "/nonexistent/file"
+    done = job.run()
+    assert done.code == 1
+    (error,) = done.told("error")
+    assert "is ready" in error
+    assert error.endswith("/nonexistent/file: No such file or directory.")
+
+
 def test_a_run_again_has_the_outputs_of_the_first(job: Job) -> None:
     first, again = run(job, "publish").outputs, run(job, "publish").outputs
     assert (first["changed"], first["uploaded-files"]) == ("true", "2")

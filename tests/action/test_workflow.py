@@ -45,6 +45,11 @@ def test_an_annotation_says_just_what_it_was_given(text: str, tell: object, caps
     assert command(shown) == Command(tell.__name__, {"title": "pullprod"}, text)  # type: ignore[attr-defined]
 
 
+def test_bytes_that_are_no_text_can_be_told(capsys: pytest.CaptureFixture[str]) -> None:
+    workflow.error("a \udcff reason")
+    assert capsys.readouterr().out == "::error title=pullprod::a \\udcff reason\n"
+
+
 def test_nothing_is_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     workflow.mask("")
     assert capsys.readouterr().out == ""

@@ -164,11 +164,11 @@ def test_a_directory_without_a_repository_says_what_to_do(tmp_path: Path) -> Non
         client_git.read(tmp_path)
 
 
-def test_a_repository_of_somebody_else_is_not_called_missing(
+def test_a_repository_of_somebody_else_is_told_with_how_to_trust_it(
     history: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(UsageError, match="dubious ownership"):
+    with pytest.raises(UsageError, match=r"dubious ownership.*--add safe\.directory"):
         client_git.read(history[0])
 
 

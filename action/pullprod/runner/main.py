@@ -53,9 +53,12 @@ def _app(inputs: Inputs, project: Project) -> str:
 
 
 def _tell(outcome: Outcome) -> int:
-    workflow.write_outputs(outcome.all_outputs())
-    if outcome.summary:
+    try:
+        workflow.write_outputs(outcome.all_outputs())
         workflow.write_summary(outcome.summary)
+    except OSError as fault:
+        workflow.error(f"{outcome.headline} But the runner's files cannot be written: {as_problem(fault)['detail']}")
+        return 1
     if outcome.failed:
         workflow.error(outcome.headline)
     else:

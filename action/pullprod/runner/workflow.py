@@ -31,7 +31,8 @@ def _command(name: str, text: str, **properties: str) -> None:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    # Bytes that are no UTF-8, as a variable may have them, cannot be printed as they are.
+    sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 
