@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import aws_calls
+import cold_start
 import publishing
 import scale
 import swapping
@@ -37,6 +38,7 @@ def main() -> None:
         swapping.report(place / "swapping")
         scale.report(place / "scale")
         edge.report(place / "edge")
+    cold_start.report()
     aws_calls.report()
 
 

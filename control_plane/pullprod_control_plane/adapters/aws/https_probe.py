@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import time
+from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPSConnection
 
@@ -32,7 +33,7 @@ class HttpsProbe:
         self._preview = re.compile(rf"[a-z0-9-]{{1,63}}\.{re.escape(domain)}")
         self._connect = connect
         self._port = port
-        self._trust = trust or ssl.create_default_context()
+        self._given = trust
 
     def get(self, host: str, path: str) -> Answer:
         """Return what `host` answers for `path`; status 0 when nothing comes back within 5 s.
@@ -50,6 +51,11 @@ class HttpsProbe:
             if not _unknown(answer) or time.monotonic() + _PAUSE_S > end:
                 return answer
             time.sleep(_PAUSE_S)
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        """Reading the system's certificates takes longer than most of a cold start."""
+        return self._given or ssl.create_default_context()
 
     def _connection(self, host: str) -> HTTPSConnection:
         return _Connection(host, self._connect or host, self._port, self._trust)

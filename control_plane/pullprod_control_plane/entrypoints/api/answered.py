@@ -14,7 +14,8 @@ from .taken import FileTaken, FunctionTaken, GuardsTaken, HealthTaken, Retention
 class Answered(BaseModel):
     """Base of everything that is answered."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    # Most processes answer few kinds of calls: a model is built when it is first used.
+    model_config = ConfigDict(frozen=True, populate_by_name=True, defer_build=True)
 
 
 class Health(Answered):

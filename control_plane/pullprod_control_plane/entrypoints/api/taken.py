@@ -41,7 +41,8 @@ Runtime = Annotated[str, StringConstraints(pattern=f"^({'|'.join(map(escape, RUN
 class Taken(BaseModel):
     """Base of everything that is taken: an unknown field is an error, not a shrug."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # As in answered.py, built when it is first used.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class FileTaken(Taken):
