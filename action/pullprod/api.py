@@ -69,8 +69,8 @@ class Api:
 
     def read(self, path: str) -> tuple[Json, str]:
         """Return what a path answers, and its ETag, which `If-Match` takes."""
-        answer = self._send("GET", path, None, {})
-        return _decoded(answer), answer.headers.get("ETag", "*")
+        answer, content = self._send("GET", path, None, {})
+        return _decoded(answer, content), answer.headers.get("ETag", "*")
 
     def items(self, path: str, limit: int | None = None, **query: str | None) -> Iterator[Json]:
         """Yield the items of a list, page by page, at most `limit` of them."""

@@ -149,7 +149,8 @@ def test_an_untrusted_repository_is_told_what_would_make_it_trusted(
     identities.claims.update(claims)
     error = job.run().error
     assert error.startswith(f"The app {app} does not trust acme/shop: an admin")
-    assert all(f"{name} {value}" in error for name, value in claims.items())
+    options = {"repository_id": "--repository-id", "repository_owner_id": "--owner-id"}
+    assert all(f"{options[name]} {value}" in error for name, value in claims.items())
 
 
 @pytest.mark.parametrize("named", ["unknown", "untrusting"])

@@ -30,6 +30,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[requests.Response]:
 
     def listening(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         seen.append(send(session, request, **options))
+        assert seen[-1].content is not None  # Read here, it can be looked at again.
         return seen[-1]
 
     monkeypatch.setattr(requests.Session, "send", listening)
