@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aws_calls
 import cold_start
+import identity
 import publishing
 import scale
 import swapping
@@ -38,6 +39,7 @@ def main() -> None:
         swapping.report(place / "swapping")
         scale.report(place / "scale")
         edge.report(place / "edge")
+    identity.report()
     cold_start.report()
     aws_calls.report()
 

@@ -73,6 +73,19 @@ def test_a_revoked_token_opens_nothing_from_the_next_request_on(api: Api, caller
         refused(caller.call("PUT", **swap(shop)), 401, "unauthenticated")
 
 
+def test_a_replaced_token_without_a_grace_opens_nothing_from_the_next_request_on(
+    api: Api, caller: Api, shop: str
+) -> None:
+    made = token(api, "releaser")
+    caller.token = made["token"]
+    caller.ok("PUT", **swap(shop))
+    successor = api.ok("POST", f"/v1/tokens/{made['id']}/rotate", {"grace_hours": 0})
+    with nothing_changes(api, shop):
+        refused(caller.call("PUT", **swap(shop)), 401, "unauthenticated")
+    caller.token = successor["token"]
+    caller.ok("PUT", **swap(shop))
+
+
 def test_an_expired_token_opens_nothing(server: Server, api: Api, caller: Api, shop: str) -> None:
     made = token(api, "releaser", expires_in_days=1)
     caller.token = made["token"]

@@ -75,6 +75,25 @@ def test_production_moves_from_its_environment_only(trusting: Trusting) -> None:
         )
 
 
+def test_a_protected_pointer_moves_from_its_branches_and_environment_together_only(trusting: Trusting) -> None:
+    anywhere = {**RULE, "role": "releaser", "pointers": ["next"]}
+    protected = {**RELEASE, "refs": ["refs/heads/main", "refs/heads/release-*"]}
+    trusting.api.ok("PUT", "/v1/apps/guarded", {"trust": [anywhere, protected]})
+    version = trusting.api.publish("guarded", "guarded", {"index.html": b"guarded"})["id"]
+    moved = {}
+    for ref in ("refs/heads/main", "refs/heads/release-1", "refs/heads/feature/release-1"):
+        for environment in ("production", "staging", None):
+            proof = trusting.issuer.token(trusting.audience, ref=ref, environment=environment)
+            with client(trusting.server.url, trusting.exchange(proof, "guarded")["token"]) as run:
+                assert run.point("guarded", "next", version).status_code == 200
+                moved[ref, environment] = run.point("guarded", "production", version).status_code
+    assert {run for run, status in moved.items() if status == 200} == {
+        ("refs/heads/main", "production"),
+        ("refs/heads/release-1", "production"),
+    }
+    assert set(moved.values()) == {200, 403}
+
+
 def test_of_many_exchanges_of_one_proof_at_once_one_gets_a_token(trusting: Trusting) -> None:
     proof = trusting.issuer.token(trusting.audience)
 
