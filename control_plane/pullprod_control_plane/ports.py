@@ -320,8 +320,11 @@ class Names(Protocol):
 class Probe(Protocol):
     """Asks an address as a viewer would."""
 
-    def get(self, host: str, path: str) -> Answer:
-        """Return what `host` (with its port) answers for `path`; redirects are not followed."""
+    def get(self, host: str, path: str, share: str | None = None) -> Answer:
+        """Return what `host` (with its port) answers for `path`; redirects are not followed.
+
+        `share` opens a locked preview (`locks.token`).
+        """
         ...
 
 

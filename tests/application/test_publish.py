@@ -18,7 +18,7 @@ from tests.support.world import APP, BOB, World, page
 class Nowhere:
     """Probe: nothing answers."""
 
-    def get(self, _host: str, _path: str) -> Answer:
+    def get(self, _host: str, _path: str, _share: str | None = None) -> Answer:
         return Answer(0)
 
 

@@ -174,5 +174,5 @@ def test_a_version_whose_address_does_not_answer_waits_for_the_next_round(world:
 
 
 class _Deaf:
-    def get(self, _host: str, _path: str) -> Answer:
+    def get(self, _host: str, _path: str, _share: str | None = None) -> Answer:
         return Answer(0)

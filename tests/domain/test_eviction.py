@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from pullprod_control_plane.domain import eviction
 from pullprod_control_plane.domain.eviction import LIMIT, crowded, dispensable, excess, size
-from pullprod_control_plane.domain.routes import Route, for_pointer, for_version
+from pullprod_control_plane.domain.locks import Access, Lock
+from pullprod_control_plane.domain.routes import Route, for_lock, for_pointer, for_version
 from pullprod_control_plane.domain.versions import State, Version
 from tests.support.domain import a_pointer, a_version
 
@@ -76,3 +77,8 @@ def test_an_edge_that_is_half_empty_is_missed_nothing() -> None:
 
 def test_the_limit_is_about_five_thousand_records() -> None:
     assert eviction.LIMIT // 1_024 == 5_120
+
+
+def test_a_lock_is_never_taken_away() -> None:
+    lock = for_lock(Lock("shop", Access.LINK, 1, "secret"))
+    assert dispensable({lock.key: lock.record}, MUCH) == []

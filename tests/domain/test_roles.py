@@ -11,6 +11,7 @@ ALL = (Role.VIEWER, Role.PUBLISHER, Role.RELEASER, Role.ADMIN)
 MAY = {
     Call.LOOK: ALL,
     Call.PUBLISH: ALL[1:],
+    Call.SHARE: ALL[1:],
     Call.MOVE: ALL[2:],
     Call.HOLD: ALL[2:],
     Call.OVERRIDE_HOLD: ALL[3:],

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.application import holds, tokens
+from pullprod_control_plane.application import holds, previews, tokens
 from pullprod_control_plane.bootstrap import ControlPlane
+from pullprod_control_plane.domain.locks import Access
 from pullprod_control_plane.domain.roles import LEAST_ROLE, Role
 from pullprod_control_plane.domain.versions import Version
 from pullprod_control_plane.entrypoints.api import permissions
@@ -42,6 +43,9 @@ ROWS: dict[str, tuple[str, Json | None]] = {
     "PUT /v1/apps/{app}": ("admin", {}),
     "POST /v1/apps/{app}/prune": ("viewer", {"dry_run": True}),
     "GET /v1/apps/{app}/audit": ("viewer", None),
+    "GET /v1/apps/{app}/previews": ("viewer", None),
+    "PUT /v1/apps/{app}/previews": ("admin", {"access": "link"}),
+    "POST /v1/apps/{app}/shares": ("publisher", {"version": "branch:main"}),
     "POST /v1/apps/{app}/trust/explain": ("viewer", {"claims": {"ref": "refs/heads/main"}}),
     "POST /v1/apps/{app}/versions": ("publisher", MANIFEST),
     "POST /v1/apps/{app}/versions/{version}/uploads": ("publisher", {}),
@@ -70,7 +74,7 @@ FURTHER: dict[str, tuple[str, Json]] = {
     "PUT /v1/apps/{app}/pointers/{name}": ("admin", {"version": "branch:main", "reason": "now", "force": ["hold"]}),
     "POST /v1/apps/{app}/pointers/{name}/rollback": ("admin", {"reason": "now", "force": ["hold"]}),
 }
-OF_ALL_POINTERS = {"PUT /v1/apps/{app}", "DELETE /v1/apps/{app}/versions/{ref}"}
+OF_ALL_POINTERS = {"PUT /v1/apps/{app}", "PUT /v1/apps/{app}/previews", "DELETE /v1/apps/{app}/versions/{ref}"}
 ROLES = [role.value for role in Role]
 LIMITS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no limits": ((), ()),
@@ -185,6 +189,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     with opened(directory) as world:
         for app in ("shop", "blog"):
             world.configure(app)
+            previews.set_access(world.ports, app, Access.LINK, None, "token:boss")
             world.publish(page("old"), "old", branch="old", app=app)
             world.publish(page("new"), "new", branch="main", app=app)
             for pointer in ("next", "production"):

@@ -83,7 +83,7 @@ class NotYet:
         self.version = version
         self.left = after
 
-    def get(self, _host: str, _path: str) -> Answer:
+    def get(self, _host: str, _path: str, _share: str | None = None) -> Answer:
         self.left -= 1
         return Answer(200, self.version) if self.left < 0 else Answer(0)
 

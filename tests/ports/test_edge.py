@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pullprod_control_plane.domain import routes
+from pullprod_control_plane.domain.locks import Access, Lock
 from pullprod_control_plane.domain.routes import MAX_RECORD, Route
 from pullprod_control_plane.ports import Edge
 from tests.support.domain import a_gone_route, a_route
@@ -31,6 +33,13 @@ def test_a_lower_fence_never_replaces_a_higher_of_the_same_owner(edge: Edge) -> 
     edge.show([a_route("a", 10)])
     edge.show([a_route("a", 9), a_route("b", 9)])
     assert edge.records(["a", "b"]) == records(a_route("a", 10), a_route("b", 9))
+
+
+def test_a_lock_is_kept_by_its_generation(edge: Edge) -> None:
+    older, newer = (routes.for_lock(Lock("shop", Access.LINK, generation, "secret")) for generation in (1, 2))
+    edge.show([newer])
+    edge.show([older])
+    assert edge.records(["LOCK:shop"]) == records(newer)
 
 
 def test_the_same_fence_is_written_again(edge: Edge) -> None:

@@ -58,7 +58,7 @@ class RecordProbe:
         self._edge = edge
         self._store = store
 
-    def get(self, host: str, path: str) -> Answer:
+    def get(self, host: str, path: str, share: str | None = None) -> Answer:  # noqa: ARG002 - as Probe has it.
         record = self._edge.get(host.split(":", maxsplit=1)[0].removesuffix(".localhost"))
         if record is None:
             return Answer(404)

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("looking", "Tell which commits and files differ between two versions."),
     "history": ("looking", "List a pointer's swaps, newest first."),
     "open": ("looking", "Print a version's address, and open it."),
+    "share": ("previews", "Print a link that opens a preview for a while."),
+    "previews": ("previews", "Tell, or say, who may see previews."),
     "plan": ("pointers", "Tell what a swap would do; nothing is changed."),
     "point": ("pointers", "Point at a version: viewers see it."),
     "rollback": ("pointers", "Show the previously shown version again."),

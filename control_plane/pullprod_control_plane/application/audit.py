@@ -101,7 +101,7 @@ def _check_shown(ports: Ports, pointer: Pointer, report: Report) -> None:
 
 
 def _check_routes(ports: Ports, app: str, report: Report) -> None:
-    expected = drift.of_pointers(ports, app) + drift.of_versions(ports, app)
+    expected = drift.of_lock(ports, app) + drift.of_pointers(ports, app) + drift.of_versions(ports, app)
     report.checked["routes"] += len(expected)
     report.findings += [findings.of_route(drifted) for drifted in drift.find(ports, expected)]
 

@@ -41,6 +41,12 @@ def of_pointers(ports: Ports, app: str) -> list[Expected]:
     return [(app, route) for p in applied if p.version in shown for route in routes.for_pointer(p, shown[p.version])]
 
 
+def of_lock(ports: Ports, app: str) -> list[Expected]:
+    """Return the record of an app's lock; none if it was never locked."""
+    lock = reading.lock(ports, app).record
+    return [(app, routes.for_lock(lock))] if lock.generation else []
+
+
 def _versions_shown(ports: Ports, app: str, pointers: Iterable[Pointer]) -> dict[str | None, Version]:
     names = sorted({pointer.version for pointer in pointers if pointer.version})
     items = ports.ledger.read([keys.of_version(app, name) for name in names])
@@ -94,6 +100,8 @@ def repair(ports: Ports, drifted: Sequence[Drift]) -> None:
 
 def _correct(ports: Ports, drift: Drift) -> None:
     """Look again after writing: a version may have been pruned, a host moved, a pointer removed meanwhile."""
+    if drift.route.locks:  # Its generation has seen to it.
+        return
     key, (_, _, pointer) = drift.route.key, drift.route.owner.partition("/")
     if not pointer:
         kept = reading.kept_version(ports, drift.app, drift.route.owner)

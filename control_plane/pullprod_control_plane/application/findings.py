@@ -22,6 +22,8 @@ class Finding:
 def of_route(drifted: Drift) -> Finding:
     """Return the finding that a route differs."""
     found = "nothing" if drifted.found is None else drifted.found[:_SHOWN]
+    if drifted.route.locks:  # It may hold a secret.
+        found = "nothing" if drifted.found is None else "another lock"
     return Finding("route-differs", drifted.route.key, f"The edge shows {found}.")
 
 

@@ -6,6 +6,7 @@ from ..ports import Key
 
 APPS = "apps"
 HOSTS = "hosts"
+LOCKS = "locks"
 TOKENS = "tokens"
 RUN_TOKENS = "run-tokens"
 RECEIPTS = "receipts"
@@ -29,6 +30,11 @@ def of_app(app: str) -> Key:
 def of_host(host: str) -> Key:
     """Return the key of the claim on a custom host."""
     return Key(HOSTS, host)
+
+
+def of_lock(app: str) -> Key:
+    """Return the key of the lock of an app's previews."""
+    return Key(LOCKS, app)
 
 
 def contents(app: str) -> str:
@@ -124,6 +130,11 @@ def of_hold_end(until: str, app: str, pointer: str) -> Key:
 def of_pending_hosts(app: str) -> Key:
     """Return the key of the note that an app's hosts are being moved."""
     return Key(PENDING, f"hosts#{app}")
+
+
+def of_pending_lock(app: str) -> Key:
+    """Return the key of the note that the edge does not yet ask for what an app's lock takes."""
+    return Key(PENDING, f"lock#{app}")
 
 
 def of_pending_name(host: str) -> Key:

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from ..domain.apps import App
 from ..domain.errors import InvalidRequest, NotFound
+from ..domain.locks import Lock
 from ..domain.names import check_app
 from ..domain.pointers import Pointer
 from ..domain.times import stamp
@@ -111,6 +112,12 @@ def find_pointer(ports: Ports, app: str, name: str) -> Kept[Pointer]:
     if kept is None:
         raise NotFound(f"{app} has no pointer {name[:80]!r}.", pointer=name[:80])
     return kept
+
+
+def lock(ports: Ports, app: str) -> Kept[Lock]:
+    """Return the lock of an app's previews with its revision; one that was never set is public."""
+    item = one(ports.ledger, keys.of_lock(app))
+    return Kept(records.lock(item.body), item.revision) if item else Kept(Lock(app), 0)
 
 
 def pointers(ports: Ports, app: str) -> list[Pointer]:

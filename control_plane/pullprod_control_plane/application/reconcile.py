@@ -28,6 +28,7 @@ from . import (
     moves,
     naming,
     notes,
+    previews,
     programs,
     prune,
     publish,
@@ -140,6 +141,11 @@ def _finish_hosts(ports: Ports, _: Addresses, note: Item) -> bool:
     return True
 
 
+def _finish_lock(ports: Ports, _: Addresses, note: Item) -> bool:
+    previews.settle(ports, str(note.body["app"]))
+    return True
+
+
 def _finish_branch(ports: Ports, addresses: Addresses, note: Item) -> bool:
     app, version = str(note.body["app"]), str(note.body["version"])
     kept = reading.find_version(ports, app, version)
@@ -171,7 +177,12 @@ def _prune(ports: Ports, _: Addresses, note: Item) -> bool:
 
 
 _NOWHERE = Addresses("http", "localhost")
-_DECIDED: Mapping[str, _Finish] = {"swap": _finish_swap, "hosts": _finish_hosts, "name": _settle_name}
+_DECIDED: Mapping[str, _Finish] = {
+    "swap": _finish_swap,
+    "hosts": _finish_hosts,
+    "lock": _finish_lock,
+    "name": _settle_name,
+}
 _FINISH: Mapping[str, _Finish] = {
     **_DECIDED,
     "version": _finish_version,
@@ -185,7 +196,8 @@ def _compare(ports: Ports, state: _State, report: Report) -> None:
     """Compare what all pointers show, and some versions: others each time, so that all have their turn."""
     configured = {item.key.sort: records.app(item.body) for item in reading.everything(ports.ledger, keys.APPS)}
     part = drift.next_versions(ports, state.versions, _VERSIONS)
-    expected = [route for app in configured for route in drift.of_pointers(ports, app)] + part.expected
+    expected = [e for app in configured for e in (*drift.of_lock(ports, app), *drift.of_pointers(ports, app))]
+    expected += part.expected
     found = list(drift.find(ports, expected))
     wrong: list[Drift] = [d for d in found if configured[d.app].drift == "repair"]
     drift.repair(ports, wrong)

@@ -11,6 +11,7 @@ from ..domain.apps import App, Retention
 from ..domain.functions import Function
 from ..domain.hosts import Claim, Dns, Former
 from ..domain.json import Json
+from ..domain.locks import Access, Lock
 from ..domain.manifests import Site
 from ..domain.pointers import EndedHold, Hold, Pointer, PointerState
 from ..domain.roles import Role, Token
@@ -21,7 +22,7 @@ from ..domain.versions import State, Version
 Body = Mapping[str, Json]
 
 
-def encode(record: App | Claim | Pointer | Swap | Token | Version) -> dict[str, Json]:
+def encode(record: App | Claim | Lock | Pointer | Swap | Token | Version) -> dict[str, Json]:
     """Return the body of the item that keeps `record`."""
     return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
@@ -100,6 +101,12 @@ def claim(body: Body) -> Claim:
     former = fields["former"]
     known = Former(former["holder"], tuple(former["records"])) if former else None
     return Claim(**{**fields, "dns": Dns(fields["dns"]), "former": known})
+
+
+def lock(body: Body) -> Lock:
+    """Return the lock that an item keeps."""
+    fields = cast("dict[str, Any]", dict(body))
+    return Lock(**{**fields, "access": Access(fields["access"])})
 
 
 def token(body: Body) -> Token:

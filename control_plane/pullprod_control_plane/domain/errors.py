@@ -13,6 +13,7 @@ PullprodError
 ├── UploadIncomplete        upload-incomplete        finalize before every byte is there
 ├── FunctionRefused         function-refused         a function that can never run as it is
 ├── NothingToRollBackTo     no-previous
+├── NothingToShare          nothing-to-share         previews that everybody may see, or none
 ├── StalePointer            stale-pointer            the compare-and-swap was lost
 ├── StaleApp                stale-app                an app's configuration changed since it was read
 ├── PointerHeld             pointer-held
@@ -128,6 +129,13 @@ class NothingToRollBackTo(PullprodError):
 
     code = "no-previous"
     title = "Nothing to roll back to"
+
+
+class NothingToShare(PullprodError):
+    """A link was asked for to a preview that everybody may see, or where there are no previews."""
+
+    code = "nothing-to-share"
+    title = "Nothing to share"
 
 
 class StalePointer(PullprodError):

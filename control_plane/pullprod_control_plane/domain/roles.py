@@ -23,6 +23,7 @@ class Call(Enum):
 
     LOOK = "look"
     PUBLISH = "publish"
+    SHARE = "share a preview"
     MOVE = "move a pointer"
     HOLD = "hold a pointer"
     OVERRIDE_HOLD = "override a hold"
@@ -35,6 +36,7 @@ class Call(Enum):
 LEAST_ROLE: Mapping[Call, Role] = {
     Call.LOOK: Role.VIEWER,
     Call.PUBLISH: Role.PUBLISHER,
+    Call.SHARE: Role.PUBLISHER,
     Call.MOVE: Role.RELEASER,
     Call.HOLD: Role.RELEASER,
     Call.OVERRIDE_HOLD: Role.ADMIN,

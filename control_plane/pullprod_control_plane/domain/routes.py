@@ -14,6 +14,13 @@ i    ids of origins
 o    what follows an id in an origin's host
 t    when the version was begun, in minutes since 1970; only on its own host
 gone 1 for a revoked version; then only a and v are there
+
+Beside those of hosts, an app whose previews were ever locked has one record under `LOCK:{app}`, which no host can be:
+a    app
+n    ":lock", which no pointer is called
+g    generation of the lock
+k    secret that signs links and pins; without it the previews are public
+p    signature of what a browser sends for the password, if there is one
 """
 
 from __future__ import annotations
@@ -25,6 +32,7 @@ from dataclasses import dataclass
 from .errors import PayloadTooLarge
 from .functions import Function
 from .json import Json, canonical
+from .locks import Lock
 from .manifests import Site
 from .names import MAX_POINTER, label
 from .pointers import Pointer
@@ -39,6 +47,7 @@ _CLEAN_URLS = {"directory": "d", "html": "h", "off": "o"}
 # An origin as long as a function URL's host can be: an id of 32 characters in the region with the longest name.
 _LONGEST_ORIGIN = "x" * 32 + ".lambda-url.ap-southeast-1.on.aws"
 _LONGEST_ID = "x" * 21
+_LOCK = ":lock"
 _LAST_GENERATION = 10**15 - 1
 
 
@@ -53,6 +62,11 @@ class Route:
     def owner(self) -> str:
         """Return whose record it is: `app/pointer`, or a version's id."""
         return standing(self.record)[0]
+
+    @property
+    def locks(self) -> bool:
+        """Tell whether this is an app's lock and no host's record."""
+        return self.owner.endswith(f"/{_LOCK}")
 
     @property
     def fence(self) -> int:
@@ -148,6 +162,13 @@ def for_pointer(pointer: Pointer, version: Version) -> list[Route]:
     preview = _fit({**facts, "x": 1}, recent)
     custom = _fit(facts, recent)
     return [Route(label(pointer.name, pointer.app), preview), *(Route(host, custom) for host in pointer.hosts)]
+
+
+def for_lock(lock: Lock) -> Route:
+    """Return the record by which the edge lets viewers see an app's previews."""
+    facts: dict[str, Json] = {"a": lock.app, "n": _LOCK, "g": lock.generation}
+    opens = {"k": lock.secret, "p": lock.login}
+    return Route(f"LOCK:{lock.app}", _record({**facts, **{name: value for name, value in opens.items() if value}}))
 
 
 def _fit(facts: Mapping[str, Json], recent: list[Json]) -> str:

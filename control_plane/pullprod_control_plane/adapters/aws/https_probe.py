@@ -35,7 +35,7 @@ class HttpsProbe:
         self._port = port
         self._given = trust
 
-    def get(self, host: str, path: str) -> Answer:
+    def get(self, host: str, path: str, share: str | None = None) -> Answer:
         """Return what `host` answers for `path`; status 0 when nothing comes back within 5 s.
 
         An edge location that does not know the host yet is asked again, for up to 8 s.
@@ -47,7 +47,7 @@ class HttpsProbe:
             raise ValueError(f"{host[:100]!r} is not one of the preview addresses, which are all that is ever asked.")
         end = time.monotonic() + _PATIENCE_S
         while True:
-            answer = ask(self._connection(host), host, path)
+            answer = ask(self._connection(host), host, path, share)
             if not _unknown(answer) or time.monotonic() + _PAUSE_S > end:
                 return answer
             time.sleep(_PAUSE_S)

@@ -17,7 +17,7 @@ class LoopbackProbe:
     def __init__(self, port: int | Callable[[], int]) -> None:
         self._port = port
 
-    def get(self, host: str, path: str) -> Answer:
+    def get(self, host: str, path: str, share: str | None = None) -> Answer:
         """Return what `host` (with its port) answers for `path`; status 0 when nothing comes back within 5 s."""
         port = self._port if isinstance(self._port, int) else self._port()
-        return ask(HTTPConnection("127.0.0.1", port, timeout=_SECONDS), host, path)
+        return ask(HTTPConnection("127.0.0.1", port, timeout=_SECONDS), host, path, share)

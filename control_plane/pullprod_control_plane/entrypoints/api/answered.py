@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.apps import DriftSetting
 from ...domain.hosts import Dns
+from ...domain.locks import Access
 from .taken import FileTaken, FunctionTaken, GuardsTaken, HealthTaken, RetentionTaken, RuleTaken, SiteTaken
 
 
@@ -61,6 +62,26 @@ class App(Answered):
     created_at: str
     updated_at: str
     names: list[Name]
+
+
+class Previews(Answered):
+    """Who may see an app's previews: everybody (`public`), who has a link, who has a link or the password.
+
+    The user name for the password is `user`. `password` itself is shown once, in the answer that sets it.
+    """
+
+    access: Access
+    user: str | None
+    password: str | None
+    changed_at: str | None
+    changed_by: str | None
+
+
+class Share(Answered):
+    """An address that opens one preview until it expires."""
+
+    url: str
+    expires_at: str
 
 
 class Version(Answered):

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from . import access, answered, problems
-from .routes import apps, pointers, tokens, versions
+from .routes import apps, pointers, previews, tokens, versions
 from .routes.answers import ok
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def create(resolver: Resolver, control: ControlPlane) -> Resolver:
         return answer
 
     resolver.use([inject, access.foresee, access.admit])
-    for part in (apps, versions, pointers, tokens):
+    for part in (apps, versions, pointers, previews, tokens):
         resolver.include_router(part.router)
     resolver.get("/v1/health", tags=["service"], operation_id="health", security=[])(_health)
     resolver.get("/v1/openapi.json", include_in_schema=False)(lambda: _openapi(resolver))

@@ -13,6 +13,9 @@ NEEDED: Mapping[str, Call] = {
     "GET /v1/apps": Call.LOOK,
     "GET /v1/apps/{app}": Call.LOOK,
     "PUT /v1/apps/{app}": Call.CONFIGURE,
+    "GET /v1/apps/{app}/previews": Call.LOOK,
+    "PUT /v1/apps/{app}/previews": Call.CONFIGURE,
+    "POST /v1/apps/{app}/shares": Call.SHARE,
     "POST /v1/apps/{app}/prune": Call.LOOK,  # To be told what would go. To remove it takes Call.PRUNE.
     "GET /v1/apps/{app}/audit": Call.LOOK,
     "POST /v1/apps/{app}/trust/explain": Call.LOOK,

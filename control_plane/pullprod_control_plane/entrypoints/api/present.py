@@ -17,6 +17,7 @@ from ...application.swap import Done, Plan
 from ...domain.apps import App
 from ...domain.hosts import Claim
 from ...domain.lineage import Difference
+from ...domain.locks import Lock
 from ...domain.pointers import Pointer
 from ...domain.roles import Token
 from ...domain.swaps import Swap
@@ -50,6 +51,17 @@ def app(control: ControlPlane, record: App) -> answered.App:
         created_at=record.created_at,
         updated_at=record.updated_at,
         names=[_name(claim) for claim in naming.of_app(control.ports, record)],
+    )
+
+
+def previews(lock: Lock, password: str | None = None) -> answered.Previews:
+    """Return who may see an app's previews."""
+    return answered.Previews(
+        access=lock.access,
+        user=lock.app if lock.login else None,
+        password=password,
+        changed_at=lock.changed_at,
+        changed_by=lock.changed_by,
     )
 
 

@@ -36,6 +36,7 @@ STATUS: Mapping[str, int] = {
     "upload-incomplete": 409,
     "function-refused": 422,
     "no-previous": 409,
+    "nothing-to-share": 409,
     "stale-pointer": 412,
     "stale-app": 412,
     "pointer-held": 423,

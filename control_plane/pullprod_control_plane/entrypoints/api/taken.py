@@ -20,6 +20,7 @@ from ...domain.functions import (
     RUNTIMES,
     TIMEOUT_S,
 )
+from ...domain.locks import LONGEST_PASSWORD, LONGEST_S, SHORTEST_S
 from ...domain.names import MAX_FUNCTION, MAX_HOST
 from ...domain.trust import DEFAULT_EVENTS, DEFAULT_REFS, MAX_PATTERNS, MAX_RULES
 
@@ -138,6 +139,20 @@ class AppTaken(Taken):
     retention: RetentionTaken = RetentionTaken()
     drift: DriftSetting = "repair"
     trust: Annotated[list[RuleTaken], Field(max_length=MAX_RULES)] = []
+
+
+class PreviewsTaken(Taken):
+    """Who may see an app's previews; without a password for `password`, one is made."""
+
+    access: Literal["public", "link", "password"]
+    password: Annotated[str, StringConstraints(max_length=LONGEST_PASSWORD)] | None = None
+
+
+class ShareTaken(Taken):
+    """What a link opens (`pointer:x` a pointer's own address, else a version's), and for how many seconds."""
+
+    version: Ref
+    seconds: Annotated[int, Field(ge=SHORTEST_S, le=LONGEST_S)] = 7 * 24 * 60 * 60
 
 
 class PageTaken(Taken):
