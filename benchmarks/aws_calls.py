@@ -10,7 +10,7 @@ from typing import Any
 
 import urllib3
 from stack import Stack, running
-from wire import described, in_sequence
+from wire import Call, described, in_sequence
 
 FILES = 2_000
 PRUNED = 100
@@ -49,14 +49,14 @@ class _Bench:
         self._pool = urllib3.PoolManager(maxsize=_SENDERS)
         stack.call("PUT", "/v1/apps/bench", {"retention": _KEEP_LEAST})
 
-    def row(self, name: str, work: Callable[[], object]) -> None:
-        """Do something, and print what it took."""
+    def row(self, name: str, work: Callable[[], object]) -> list[Call]:
+        """Do something, print what it took, and return the calls."""
         before, self.sent = self.stack.spent, 0
         with self.stack.wire.watching(DELAY) as calls:
             work()
         files = f" (+ {self.sent:,})" if self.sent else ""
-        took = f"{self.stack.spent - before:.2f} s"
-        print(f"| {name} | {len(calls):,}{files} | {in_sequence(calls):,} | {took} | {described(calls)} |", flush=True)
+        _print(name, calls, self.stack.spent - before, files)
+        return calls
 
     def publish(self, files: Files) -> str:
         """Publish a commit with these files; return the version's id."""
@@ -98,6 +98,11 @@ class _Bench:
         self.sent += len(items)
 
 
+def _print(name: str, calls: list[Call], took: float, files: str = "") -> None:
+    number, waits = f"{len(calls):,}{files}", f"{in_sequence(calls):,}"
+    print(f"| {name} | {number} | {waits} | {took:.2f} s | {described(calls)} |", flush=True)
+
+
 def _publishes(bench: _Bench) -> None:
     files = {f"page/{number:04d}.html": f"<h1>{number}</h1>".encode() * 50 for number in range(FILES)}
     bench.row(f"a publish of {FILES:,} files, the first", lambda: bench.publish(files))
@@ -115,7 +120,10 @@ def _swaps(bench: _Bench) -> None:
         return bench.stack.call("PUT", "/v1/apps/bench/pointers/production", order)
 
     bench.row("the first swap of a pointer", lambda: point(one))
-    bench.row("a swap", lambda: point(two))
+    calls = bench.row("a swap", lambda: point(two))
+    shown = max(call.ended for call in calls if call.operation == "UpdateKeys")
+    until = [call for call in calls if call.ended <= shown]
+    _print("its part until viewers see it", until, shown - min(call.began for call in until))
 
 
 def _prune(bench: _Bench) -> None:
