@@ -230,8 +230,15 @@ def test_a_hold_on_the_pointer_to_follow_warns_and_the_publish_succeeds(
     done = job.run(follow="next")
     assert (done.code, done.outputs["state"]) == (0, "ready")
     (warning,) = done.told("warning")
-    assert warning.startswith("next stays where it is: ")
+    assert warning.startswith("next does not follow: ")
     assert "until Monday" in warning
+
+
+def test_a_pointer_that_this_run_may_not_move_warns_and_the_publish_succeeds(job: Job) -> None:
+    done = job.run(follow="next")
+    assert (done.code, done.outputs["state"]) == (0, "ready")
+    (warning,) = done.told("warning")
+    assert warning.startswith("next does not follow: ")
 
 
 def test_a_pointer_that_does_not_follow_its_branch_is_told_with_the_reason(job: Job, admin: Api, app: str) -> None:

@@ -15,7 +15,7 @@ from .inputs import Inputs
 from .outcome import Outcome, of_pointer
 
 Json = Mapping[str, Any]
-_LIVE_WITHIN_S = 120
+LIVE_WITHIN_S = 120
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def rollback(step: Step) -> Outcome:
 
 def _swapped(step: Step, answer: dict[str, Any]) -> Outcome:
     swap = answer["swap"]
-    pointer = wait_until_shown(step.api, step.pointer_path, answer, _LIVE_WITHIN_S)
+    pointer = wait_until_shown(step.api, step.pointer_path, answer, LIVE_WITHIN_S)
     rows = [
         ("Pointer", markdown.code(pointer["name"])),
         ("Shows", markdown.code(swap["to"])),

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..api import Api, part
 from ..config import Connection, site_directory
-from ..errors import NotAllowedError, NotFoundError, PullprodError, RefusedError
+from ..errors import NotAllowedError, NotFoundError, PullprodError
 from ..publish import Published, checked_out, publish_site
+from ..swaps import wait_until_shown
 from . import markdown, workflow
-from .commands import Step
+from .commands import LIVE_WITHIN_S, Step
 from .outcome import Outcome
 
 Json = Mapping[str, Any]
@@ -106,17 +107,16 @@ def publish(step: Step) -> Outcome:
 
 
 def _follow(step: Step, version: Json) -> Json | None:
-    """Point the pointer that the input `follow` names at the version; a guard or a hold that refuses is no failure."""
+    """Point the pointer that the input `follow` names at the version; one that does not come warns: it is published."""
     if not step.inputs.follow:
         return None
     path = f"{step.app_path}/pointers/{part(step.inputs.follow)}"
     body = {"version": version["id"], "reason": step.inputs.reason or f"follows {version['branch'] or 'every push'}"}
     try:
-        moved: Json = step.api.call("PUT", path, body)["pointer"]
-    except RefusedError as refused:
-        workflow.warning(f"{step.inputs.follow} stays where it is: {refused}")
+        return wait_until_shown(step.api, path, step.api.call("PUT", path, body), LIVE_WITHIN_S)
+    except PullprodError as refused:
+        workflow.warning(f"{step.inputs.follow} does not follow: {refused}")
         return None
-    return moved
 
 
 def _showing(step: Step, version: Json) -> Json | None:
@@ -159,10 +159,10 @@ def _summary(step: Step, done: Published, pointer: Json | None) -> str:
 
 
 def _since_production(step: Step, version: Json) -> str:
-    """Tell which commits users would gain and lose; nothing if production shows nothing, or we may not look."""
+    """Tell which commits users would gain and lose."""
     try:
         between = step.api.get(f"{step.app_path}/diff", **{"from": f"pointer:{_PRODUCTION}", "to": version["id"]})
-    except (NotFoundError, NotAllowedError):
+    except NotFoundError:
         return "\nProduction shows nothing yet.\n"
     except PullprodError as fault:
         workflow.warning(f"What differs from production could not be told: {fault}")
