@@ -18,7 +18,7 @@ demo-aws: .venv/dev.ok .tools/sam/ok ## The same on AWS's services as far as the
 	sh scripts/install-emulators.sh
 	$(BIN)/python scripts/demo_aws.py
 
-test: .venv/dev.ok ## Set up and run all tests
+test: .venv/dev.ok .tools/lambda/ok ## Set up and run all tests
 	sh scripts/install-tools.sh curl git jq njs
 	sh scripts/install-emulators.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -88,6 +88,13 @@ build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
 	@echo "installing the locked dependencies for development"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+# So that the tests, which package for Lambda too, need no network.
+.tools/lambda/ok: requirements/lambda.txt .venv/uv.ok
+	@echo "fetching what goes to Lambda"
+	@$(BIN)/python scripts/lambda_package.py .tools/lambda
+	@PULLPROD_LAMBDA_PLATFORM=native $(BIN)/python scripts/lambda_package.py .tools/lambda
 	@touch $@
 
 # Tools that pin what others need in another version: each in an environment of its own.

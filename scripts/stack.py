@@ -21,7 +21,10 @@ REGION = "eu-west-1"
 ROOT_KEY = "test"  # MiniStack's own name of the account's owner, key and secret alike.
 # What MiniStack cannot evaluate: it does not know these keys of conditions, nor what these actions are done to.
 _UNKNOWN_KEYS = {"lambda:FunctionUrlAuthType", "lambda:Principal"}
-_UNKNOWN_RESOURCE = re.compile(r"cloudfront-keyvaluestore:|lambda:CreateFunction$")
+_UNKNOWN_RESOURCE = re.compile(
+    r"cloudfront-keyvaluestore:|cloudfront:(ListDomainConflicts|UpdateDomainAssociation)$"
+    r"|lambda:CreateFunction$|route53:GetChange$"
+)
 
 
 def environment(url: str) -> dict[str, str]:
@@ -37,12 +40,12 @@ class Stack:
     url: str
     name: str = NAME
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = REGION) -> Any:
         """Return a client of a service, as the account's owner."""
         made = boto3.client(
             service,  # type: ignore[call-overload] # It has an overload for each name.
             endpoint_url=self.url,
-            region_name=REGION,
+            region_name=region,
             aws_access_key_id=ROOT_KEY,
             aws_secret_access_key=ROOT_KEY,
             config=Config(s3={"addressing_style": "path"}, read_timeout=120, retries={"total_max_attempts": 1}),

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import WaiterError
 
 from scripts import lambda_package
-from scripts.stack import NAME, Stack
+from scripts.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = (ROOT / "template.yaml").read_text()
@@ -41,29 +41,29 @@ def with_another_file(code: bytes) -> bytes:
 def deploy(stack: Stack, template: str, code: bytes, name: str, **parameters: str) -> None:
     """Create or update the stack as `sam deploy` does: by a change set, with the code in a bucket under `name`."""
     files, formation = stack.client("s3"), stack.client("cloudformation")
-    made = {bucket["Name"] for bucket in files.list_buckets()["Buckets"]}
-    if _BUCKET not in made:
+    if _BUCKET not in {bucket["Name"] for bucket in files.list_buckets()["Buckets"]}:
         files.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     files.put_object(Bucket=_BUCKET, Key=f"{name}.zip", Body=code)
     assert template.count("CodeUri: .") == 1
     files.put_object(
         Bucket=_BUCKET, Key="template.yaml", Body=template.replace("CodeUri: .", f"CodeUri: s3://{_BUCKET}/{name}.zip")
     )
-    kind = "UPDATE" if _exists(formation) else "CREATE"
+    kind = "UPDATE" if _exists(formation, stack.name) else "CREATE"
     formation.create_change_set(
-        StackName=NAME,
+        StackName=stack.name,
         ChangeSetName=name,
         ChangeSetType=kind,
         TemplateURL=f"https://s3.eu-west-1.amazonaws.com/{_BUCKET}/template.yaml",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
-    formation.get_waiter("change_set_create_complete").wait(StackName=NAME, ChangeSetName=name, WaiterConfig=_soon())
-    formation.execute_change_set(StackName=NAME, ChangeSetName=name)
+    made = {"StackName": stack.name, "ChangeSetName": name}
+    formation.get_waiter("change_set_create_complete").wait(**made, WaiterConfig=_soon())
+    formation.execute_change_set(**made)
     try:
-        formation.get_waiter(f"stack_{kind.lower()}_complete").wait(StackName=NAME, WaiterConfig=_soon())
+        formation.get_waiter(f"stack_{kind.lower()}_complete").wait(StackName=stack.name, WaiterConfig=_soon())
     except WaiterError as failed:
-        raise AssertionError(_failures(formation)) from failed
+        raise AssertionError(_failures(formation, stack.name)) from failed
     stack.let_policies_be_evaluated()
 
 
@@ -71,11 +71,11 @@ def _soon() -> dict[str, int]:
     return {"Delay": 1, "MaxAttempts": 60}
 
 
-def _exists(formation: Any) -> bool:
-    return any(found["StackName"] == NAME for found in formation.describe_stacks()["Stacks"])
+def _exists(formation: Any, name: str) -> bool:
+    return any(found["StackName"] == name for found in formation.describe_stacks()["Stacks"])
 
 
-def _failures(formation: Any) -> list[str]:
-    events = formation.describe_stack_events(StackName=NAME)["StackEvents"]
+def _failures(formation: Any, name: str) -> list[str]:
+    events = formation.describe_stack_events(StackName=name)["StackEvents"]
     failed = [event for event in events if "FAIL" in event["ResourceStatus"]]
     return [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -173,3 +173,63 @@ def test_a_role_may_not_do_what_its_function_never_does(stack: Stack, role: str,
         ResourceArns=[resource.format(**names)],
     )["EvaluationResults"]
     assert result["EvalDecision"] == "implicitDeny"
+
+
+@pytest.fixture(scope="module")
+def full(stack: Stack, code: bytes) -> Stack:
+    """A stack beside the other one, with every parameter: a domain with its zone, hosts, another distribution."""
+    made, domain = Stack(stack.url, "full"), "preview.example.com"
+    zone = made.client("route53").create_hosted_zone(Name="example.com", CallerReference="full")["HostedZone"]["Id"]
+    certificate = made.client("acm", "us-east-1").request_certificate(
+        DomainName=f"*.{domain}", SubjectAlternativeNames=["www.example.com", "shop.example.com"]
+    )["CertificateArn"]
+    stacks.deploy(
+        made,
+        stacks.TEMPLATE,
+        code,
+        "full",
+        PreviewDomain=domain,
+        HostedZoneId=zone.rpartition("/")[2],
+        CertificateArn=certificate,
+        Hosts="www.example.com",
+        OtherDistributions=f"arn:aws:cloudfront::000000000000:distribution/{stack.part('Distribution')}",
+        AlarmTopicArn="arn:aws:sns:eu-west-1:000000000000:alarms",
+        LogDays="7",
+    )
+    return made
+
+
+def addresses(stack: Stack) -> dict[tuple[str, str], str]:
+    """Return the aliases of the zone, by name and type."""
+    route53 = stack.client("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return {(r["Name"], r["Type"]): r["AliasTarget"]["DNSName"] for r in records if "AliasTarget" in r}
+
+
+def listed(stack: Stack) -> set[str]:
+    """Return the names that the distribution lists."""
+    found = stack.client("cloudfront").get_distribution(Id=stack.part("Distribution"))["Distribution"]
+    return set(found["DistributionConfig"]["Aliases"]["Items"])
+
+
+def test_with_a_domain_and_a_zone_hosts_of_apps_come_and_go(full: Stack) -> None:
+    preview, host = "*.preview.example.com", f"{full.outputs['Host']}."
+    aliases = {(f"{preview}.", "A"): host, (f"{preview}.", "AAAA"): host}
+    assert (listed(full), addresses(full)) == ({preview, "www.example.com"}, aliases)
+    with client(full.api_url, full.invoke_reconciler({"command": "first-admin"})["token"]) as api:
+        api.app("shop", hosts={"production": ["shop.example.com"]})
+        pointer = api.ok("GET", "/v1/apps/shop/pointers/production")
+        assert pointer["url"] == "https://production--shop.preview.example.com"
+        wait_until(lambda: rounds(full, lambda: ("shop.example.com.", "AAAA") in addresses(full)))
+        assert listed(full) == {preview, "www.example.com", "shop.example.com"}
+        [name] = api.ok("GET", "/v1/apps/shop")["names"]
+        assert (name["host"], name["problem"]) == ("shop.example.com", None)
+        api.ok("PUT", "/v1/apps/shop", {})
+        wait_until(lambda: rounds(full, lambda: ("shop.example.com.", "AAAA") not in addresses(full)))
+
+
+def rounds(stack: Stack, true: Callable[[], bool]) -> bool:
+    """Do a round of the reconciler, and tell whether it is so now."""
+    stack.invoke_reconciler({})
+    return true()
