@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_PROGRAM = "from pullprod_control_plane.entrypoints.local.serve import command; command()"
+PROGRAM = "from pullprod_control_plane.entrypoints.local.serve import command; command()"
 _STARTS_WITHIN_S = 60
 _ATTEMPTS = 10
 LOCALHOST = "127.0.0.1"
@@ -53,6 +53,7 @@ class Server:
     log: Path = Path()
     process: subprocess.Popen[str] | None = None
     options: tuple[str, ...] = ()
+    program: str = PROGRAM
 
     def __post_init__(self) -> None:
         if self.log == Path():
@@ -106,10 +107,19 @@ class Server:
                 received += piece
         return received
 
+    def rest(self) -> list[str]:
+        """End it, and return what it wrote to standard output after its address and its first token."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.process.terminate()
+        lines = self.process.stdout.readlines()
+        self.stop()
+        return lines
+
     def _started(self) -> bool:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, "--data", str(self.data), "--port", str(self.port), *self.options],
+                [sys.executable, "-c", self.program, "--data", str(self.data), "--port", str(self.port), *self.options],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

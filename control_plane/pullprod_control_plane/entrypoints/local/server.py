@@ -108,7 +108,12 @@ def run(system: LocalSystem, sockets: list[socket.socket], announce: Callable[[]
             announce()
 
     config = uvicorn.Config(
-        LocalServer(system), log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=5
+        LocalServer(system),
+        log_level="warning",
+        access_log=False,  # It would have upload addresses and share links in it.
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=5,
     )
     try:
         Server(config).run(sockets)
