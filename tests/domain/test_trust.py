@@ -159,3 +159,29 @@ def test_a_rule_that_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
 def test_rules_are_bounded_in_number() -> None:
     with pytest.raises(InvalidRequest):
         trust.check_rules([PUBLISH] * (trust.MAX_RULES + 1))
+
+
+@pytest.mark.parametrize(
+    ("ref", "branch", "may"),
+    [
+        ("refs/heads/main", "main", True),
+        ("refs/heads/feature", "main", False),
+        ("refs/heads/feature/main", "main", False),
+        ("refs/pull/7/merge", "main", False),
+        ("refs/tags/main", "main", False),
+        ("main", "main", False),
+        (None, "main", False),
+        ("refs/heads/feature", "feature", True),
+        ("refs/pull/7/merge", "feature", True),
+        ("refs/heads/feature", None, True),
+    ],
+)
+def test_a_branch_that_pointers_follow_is_published_from_itself_only(
+    ref: str | None, branch: str | None, may: bool
+) -> None:
+    if may:
+        trust.check_branch(_claims(ref=ref), branch, {"main", "release"})
+        return
+    with pytest.raises(Forbidden) as refused:
+        trust.check_branch(_claims(ref=ref), branch, {"main", "release"})
+    assert refused.value.facts["claim"] == "ref"

@@ -94,6 +94,17 @@ def test_a_protected_pointer_moves_from_its_branches_and_environment_together_on
     assert set(moved.values()) == {200, 403}
 
 
+def test_a_run_of_another_branch_cannot_move_what_follows_main_by_calling_itself_main(trusting: Trusting) -> None:
+    trusting.api.ok("PUT", "/v1/apps/followed", {"trust": [RULE], "follow": {"production": "main"}})
+    proof = trusting.issuer.token(trusting.audience, ref="refs/heads/feature")
+    with client(trusting.server.url, trusting.exchange(proof, "followed")["token"]) as run:
+        announced = manifest("x", {"index.html": b"x"})
+        problem = refused(run.call("POST", "/v1/apps/followed/versions", announced), 403, "forbidden")
+        assert "refs/heads/feature" in problem["detail"]
+        assert run.publish("followed", "x", {"index.html": b"x"}, branch="feature")["state"] == "ready"
+    assert trusting.api.ok("GET", "/v1/apps/followed/pointers/production")["generation"] == 0
+
+
 def test_of_many_exchanges_of_one_proof_at_once_one_gets_a_token(trusting: Trusting) -> None:
     proof = trusting.issuer.token(trusting.audience)
 

@@ -113,3 +113,10 @@ def require_current(ports: Ports, token: Token, app: str) -> None:
         if trust.grant(_rules(ports, app), token.claims) == Grant(token.role, token.pointers):
             return
     raise Unauthenticated("The app's trust policy has changed since: exchange a new identity token.", reason="policy")
+
+
+def require_branch(ports: Ports, token: Token, app: str, branch: str | None) -> None:
+    """Raise Forbidden if a run's token is not good for publishing as this branch of the app."""
+    if token.claims:
+        configured = reading.find_app(ports, app)
+        trust.check_branch(token.claims, branch, {configured.main, *configured.follow.values()})

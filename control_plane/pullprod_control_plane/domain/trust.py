@@ -8,7 +8,7 @@ Source: https://docs.github.com/en/actions/reference/security/oidc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -197,6 +197,19 @@ def grant(rules: Sequence[Rule], claims: Mapping[str, str]) -> Grant:
     strongest = max((rule.role for rule in admitting), key=list(Role).index)
     named = (pointer for rule in admitting if rule.role is strongest for pointer in rule.pointers)
     return Grant(strongest, tuple(dict.fromkeys(named)))
+
+
+def check_branch(claims: Mapping[str, str], branch: str | None, followed: Collection[str]) -> None:
+    """Raise Forbidden if a run publishes as a branch that configured pointers follow, and is of another ref.
+
+    The manifest says which branch a version is of, and whoever builds it may write there what they like.
+    """
+    if branch in followed and claims.get("ref") != f"refs/heads/{branch}":
+        raise Forbidden(
+            f"Pointers follow {branch}, so only its own runs publish as it: this one is of "
+            f"{claims.get('ref', '')[:200]!r}.",
+            claim="ref",
+        )
 
 
 def admitting_rule(claims: Mapping[str, str]) -> Rule | None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _MAX_KEY = 255
 _BEARER = "bearer "
-# The member of a swap's body that names a version.
 _LOOKS_AGAIN = frozenset({"PUT /v1/apps/{app}"})  # At the app, whether it is still as it was read.
+# The member of a swap's body that names a version.
 _NAMES_VERSION = {"PUT /v1/apps/{app}/pointers/{name}": "version", "POST /v1/apps/{app}/pointers/{name}/rollback": "to"}
 
 

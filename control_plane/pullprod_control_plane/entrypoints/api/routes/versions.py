@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from ....application import contents, diff, follow, lineages, look, publish, reading, references, revoke
+from ....application import contents, diff, exchange, follow, lineages, look, publish, reading, references, revoke
 from ....application.follow import Stayed
 from ....domain import times
 from ....domain.functions import Function
@@ -27,9 +27,9 @@ States = Literal["uploading", "preparing", "ready", "retiring", "retired", "revo
 @router.post("/v1/apps/<app>/versions", tags=["versions"], operation_id="beginVersion", responses=CREATES)
 def begin(app: AppName, body: Annotated[taken.ManifestTaken, Body()]) -> Response[answered.Begun]:
     """Announce a version; the answer tells what to upload. The same manifest again continues where it stopped."""
-    token = access.caller(router)
+    token, control = access.caller(router), access.control(router)
+    exchange.require_branch(control.ports, token, app, body.branch)
     access.once(router, token)
-    control = access.control(router)
     begun = publish.begin(control.ports, control.addresses, app, token.caller, _manifest(body))
     answer = present.begun(control, begun, _stayed(begun.version, body.branch, token))
     return created(answer) if begun.created else ok(answer)
