@@ -118,6 +118,7 @@ def _swap(run: Run, version: str) -> None:
     with client(run.server.url, made["token"]) as person:
         assert person.point("shop", "production", version, headers={"Idempotency-Key": "once"}).status_code == 200
         person.call("POST", "/v1/apps/shop/pointers/production/rollback", {"reason": "a test"})
+    run.use(successor=run.api.ok("POST", f"/v1/tokens/{made['id']}/rotate", {})["token"])
     run.api.ok("DELETE", f"/v1/tokens/{made['id']}")
     with client(run.server.url, made["token"]) as person:
         assert person.call("GET", "/v1/apps").status_code == 401
@@ -126,6 +127,7 @@ def _swap(run: Run, version: str) -> None:
 def _refusals(run: Run, proof: str, short: str) -> None:
     """Show secrets where they do not belong."""
     for secret in (proof, short, run.server.token):
+        run.api.ok("POST", "/v1/apps/shop/trust/explain", {"token": secret})
         run.api.call("GET", f"/v1/apps/shop?token={secret}")
         run.api.call("PUT", "/v1/apps/shop/pointers/production", {"version": "branch:main", "token": secret})
         run.api.call("PUT", "/v1/apps/shop", data=b"{" + secret.encode())
