@@ -130,7 +130,7 @@ def _read(answer: requests.Response) -> bytes:
         body += piece
         if len(body) > _MAX_ANSWER:
             answer.close()
-            raise UnreachableError("The answer is too large to be the control plane's. Check PULLPROD_URL.")
+            raise UnreachableError("The answer is too large to be the control plane's. Check its address.")
     return bytes(body)
 
 
@@ -145,7 +145,7 @@ def _decoded(answer: requests.Response, content: bytes) -> Json:
         if not body.get("code"):
             raise UnreachableError(
                 f"{urlsplit(answer.url).netloc} answered {answer.status_code}, but not as a control plane does. "
-                "Check PULLPROD_URL."
+                "Check its address."
             )
         raise from_problem(answer.status_code, body)
     return body
