@@ -7,9 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from threading import Event
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
+import requests
 import urllib3
 
 from .api import pause
@@ -43,7 +46,7 @@ class Uploader:
     def __init__(self, files: Sequence[PackagedFile], on_sent: Callable[[int], None] = lambda _: None) -> None:
         self._by_digest: Mapping[str, PackagedFile] = {file.sha256: file for file in files}
         self._on_sent = on_sent
-        self._pool = urllib3.PoolManager(maxsize=THREADS, timeout=_TIMEOUT, retries=False)
+        self._pools: dict[str, urllib3.PoolManager] = {}
         self.files = 0
         self.bytes = 0
 
@@ -57,7 +60,9 @@ class Uploader:
             UnreachableError: the store does not take it, however often it is tried.
         """
         for item in items:
-            _check_address(item["url"])
+            origin = _origin(item["url"])
+            if origin not in self._pools:
+                self._pools[origin] = _pool(origin)
         threads, stop = ThreadPoolExecutor(THREADS), Event()
         try:
             for future in as_completed([threads.submit(self._send, item, stop) for item in items]):
@@ -92,7 +97,9 @@ class Uploader:
             with _opened(file) as source:
                 body = _pieces(file, source)
                 options: dict[str, Any] = {"redirect": False, "preload_content": False}
-                answer = self._pool.request("PUT", item["url"], body=body, headers=headers, **options)
+                answer = self._pools[_origin(item["url"])].request(
+                    "PUT", item["url"], body=body, headers=headers, **options
+                )
                 return answer.status, _said(answer), answer.headers.get("Retry-After")
         except urllib3.exceptions.HTTPError:
             return 0, b"", None
@@ -107,8 +114,24 @@ def _said(answer: urllib3.BaseHTTPResponse) -> bytes:
     return said
 
 
-def _check_address(url: str) -> None:
-    """Refuse anything but https, and http on this machine, as the library that sends reads the address."""
+def _pool(origin: str) -> urllib3.PoolManager:
+    """Return connections to a store, by the proxy and the authorities that the environment names, like the API's."""
+    with requests.Session() as session:
+        session.trust_env = not is_loopback(urlsplit(origin).hostname)
+        found = session.merge_environment_settings(origin, {}, None, None, None)
+    options: dict[str, Any] = {"maxsize": THREADS, "timeout": _TIMEOUT, "retries": False}
+    if isinstance(found["verify"], str):
+        options["ca_cert_dir" if Path(found["verify"]).is_dir() else "ca_certs"] = found["verify"]
+    proxy = requests.utils.select_proxy(origin, found["proxies"])
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+
+def _origin(url: str) -> str:
+    """Return scheme and host of an address; it is https, or http on this machine, as the library that sends reads it.
+
+    Raises:
+        UnsafeError: it is anything else.
+    """
     try:
         parts = urllib3.util.parse_url(url)
     except urllib3.exceptions.LocationParseError:
@@ -119,6 +142,7 @@ def _check_address(url: str) -> None:
             f"The control plane wants the files sent to {parts.scheme}://{host}; only https is safe. "
             "Nothing was sent there. Tell whoever runs it."
         )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _opened(file: PackagedFile) -> BinaryIO:

@@ -152,7 +152,32 @@ def test_an_address_that_would_carry_files_in_the_clear_is_refused_before_any_is
 
 @pytest.mark.parametrize("url", ["https://store.example/put", "http://[::1]:1/put", "http://store.localhost:1/put"])
 def test_addresses_that_are_taken(url: str) -> None:
-    upload._check_address(url)
+    assert url.startswith(upload._origin(url))
+
+
+@pytest.mark.usefixtures("waits")
+def test_files_go_by_the_proxy_of_the_environment_but_not_on_this_machine(
+    broken: Faulty, files: list[PackagedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", broken.url)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    Uploader(files).send(items(files[:1], broken.url))
+    broken.usual = says(503)
+    with pytest.raises(UnreachableError):
+        Uploader(files).send(items(files[:1], "https://store.example"))
+    assert [(r.method, r.path) for r in broken.seen] == [
+        ("PUT", f"/put/{files[0].path}"),
+        *[("CONNECT", "store.example:443")] * 5,
+    ]
+
+
+def test_a_store_is_checked_against_the_authorities_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "own.pem"))
+    assert upload._pool("https://store.example").connection_pool_kw["ca_certs"] == str(tmp_path / "own.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
+    assert upload._pool("https://store.example").connection_pool_kw["ca_cert_dir"] == str(tmp_path)
 
 
 def test_an_answer_without_end_is_not_read_to_it(broken: Faulty, files: list[PackagedFile]) -> None:

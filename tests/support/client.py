@@ -165,7 +165,7 @@ def faulty(usual: Answer | None = None) -> Iterator[Faulty]:
             control.seen.append(Request(self.command, self.path, sent, body))
             (control.script.pop(0) if control.script else control.usual)(self)
 
-        do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815 - the names are http.server's.
+        do_GET = do_PUT = do_POST = do_DELETE = do_CONNECT = handle_any  # noqa: N815 - the names are http.server's.
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
