@@ -11,6 +11,7 @@ from .outcome import Outcome
 
 _MOVES = frozenset({"point", "rollback"})
 _PRODUCTION = "production"
+_MAX_SWAPS = 10_000  # What moved production longer ago is not looked for.
 _ABBREVIATED = 12  # So many digits of its commit begin a version's id.
 
 
@@ -67,7 +68,7 @@ def _standing(step: Step, commit: str) -> tuple[str, str, str]:
     address = str(pointer["url"] or "")
     if str(pointer["version"] or "").startswith(start):
         return "success", f"is production, generation {pointer['generation']}", address
-    if any(str(swap["to"]).startswith(start) for swap in step.api.items(f"{path}/history")):
+    if any(str(swap["to"]).startswith(start) for swap in step.api.items(f"{path}/history", _MAX_SWAPS)):
         return "success", "was production", address
     return "pending", "was never production", address
 
