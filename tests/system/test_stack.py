@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -116,6 +119,51 @@ def test_records_of_swaps_are_written_once(stack: Stack, api: Api) -> None:
     records = standing(stack, "history")["history"]
     assert len(records) >= 3
     assert {item["revision"]["N"] for item in records} == {"1"}
+
+
+def restored(stack: Stack, items: list[dict[str, Any]]) -> str:
+    """Make a table of what the ledger had at some time, as a restore from a point in time does; return its name."""
+    dynamodb, name = stack.client("dynamodb"), "pullprod-restored"
+    described = dynamodb.describe_table(TableName=stack.part("Ledger"))["Table"]
+    shape = {key: described[key] for key in ("KeySchema", "AttributeDefinitions")}
+    dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **shape)
+    for item in items:
+        dynamodb.put_item(TableName=name, Item=item)
+    return name
+
+
+def test_a_ledger_restored_from_the_past_is_shown_again_as_the_manual_says(stack: Stack, api: Api, code: bytes) -> None:
+    api.app("past", guards={"lineage": {"production": "off"}})
+    first, second = publish(api, "past", "one"), publish(api, "past", "two")
+    api.point("past", "production", first["id"])
+    then = ledger(stack)
+    for version in (second, first, second):
+        api.point("past", "production", version["id"])
+    assert shown(stack, "past") == (b"<h1>two</h1>", b"two")
+
+    stacks.deploy(stack, stacks.TEMPLATE, code, "restored", RestoredTable=restored(stack, then))
+    assert api.ok("GET", "/v1/apps/past/pointers/production")["version"] == first["id"]
+    found = {(f["code"], f["subject"]) for f in api.ok("GET", "/v1/apps/past/audit")["findings"]}
+    assert found == {("route-differs", "production--past"), ("alias-differs", "api:production")}
+    routes = stack.client("cloudfront-keyvaluestore")
+    etag = routes.describe_key_value_store(KvsARN=stack.routes)["ETag"]
+    routes.delete_key(KvsARN=stack.routes, Key="production--past", IfMatch=etag)
+    stack.client("lambda").delete_alias(FunctionName="pullprod_app-past--api", Name="production")
+    stack.invoke_reconciler({"command": "compare"})
+
+    assert shown(stack, "past") == (b"<h1>one</h1>", b"one")
+    assert api.ok("GET", "/v1/apps/past/audit")["findings"] == []
+    stacks.deploy(stack, stacks.TEMPLATE, code, "back")
+
+
+def test_what_has_no_address_is_told_so_and_not_opened(api: Api) -> None:
+    api.app("nowhere")
+    version = publish(api, "nowhere", "one")["id"]
+    environ = {**os.environ, "PULLPROD_URL": api.url, "PULLPROD_TOKEN": api.token, "PULLPROD_APP": "nowhere"}
+    command = [sys.executable, "-m", "pullprod", "open", version]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "has no address" in done.stderr
 
 
 @contextmanager
