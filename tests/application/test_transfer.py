@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,21 @@ def test_objects_of_segments_that_are_complete_are_touched_by_no_call(world: Wor
     number = segments.segment_of("7/page.html")
     touched = [obj for name, args in calls if name in {"store.missing", "store.place"} for obj in args[0]]
     assert {segments.segment_of(obj.key.split("/", 3)[3]) for obj in touched} == {number}
+
+
+def test_what_cannot_have_arrived_yet_is_not_looked_for(world: World) -> None:
+    world.publish(MANY, "a")
+    calls = begun(world, {**MANY, "7/page.html": b"changed"}, "b")
+    assert [args for name, args in calls if name == "store.missing"] == [([],)]
+
+
+def test_what_has_arrived_for_a_version_that_was_given_up_is_not_asked_for_again_by_the_next(world: World) -> None:
+    world.send(world.begin(MANY, "a"), MANY)
+    files = {**MANY, "7/page.html": b"changed"}
+    again = world.begin(files, "b")
+    assert [obj.sha256 for obj in again.missing] == [hashlib.sha256(b"changed").hexdigest()]
+    assert world.send(again, files) == 1
+    assert world.content(world.finalize(again.version.id)) == files
 
 
 def test_an_unchanged_file_of_a_changed_segment_has_its_source_in_the_branchs_newest_version(world: World) -> None:

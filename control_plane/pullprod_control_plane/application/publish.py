@@ -44,16 +44,16 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_version(ports, app, manifest.version_id())
         try:
-            version, created = _announced(ports, app, caller, manifest, kept)
-            if kept and not created:
+            version, new = _announced(ports, app, caller, manifest, kept)
+            if kept and new is None:
                 follow.wait(ports, kept, manifest.commit.branch, caller)
         except Lost:
             continue
         if version.state is State.READY:
             follow.adopt(ports, addresses, configured, version, manifest.commit.branch, caller)
-            return Begun(version, created, Page([], None), [])
-        plan = transfer.plan(ports, version, None, manifest.files)
-        return Begun(version, created, plan.page, plan.missing)
+            return Begun(version, new is not None, Page([], None), [])
+        plan = transfer.plan(ports, version, None, manifest.files, new or frozenset())
+        return Begun(version, new is not None, plan.page, plan.missing)
     raise Busy("Too many publishes of this app at once. Try again.")
 
 
@@ -114,20 +114,25 @@ def _needs(app: str, version: str) -> Needs:
 
 def _announced(
     ports: Ports, app: str, caller: Caller, manifest: Manifest, kept: Kept[Version] | None
-) -> tuple[Version, bool]:
-    """Return the version, recorded anew unless it was known already and not retired."""
+) -> tuple[Version, frozenset[str] | None]:
+    """Return the version, recorded anew unless it was known already and not retired.
+
+    If it was, the digests of those segments come with it that nothing can have been sent to before.
+    """
     if kept is None:
-        return _record(ports, app, caller, manifest, revision=0), True
+        return _record(ports, app, caller, manifest, revision=0)
     if kept.record.digest != manifest.digest() or kept.record.commit != manifest.commit.sha:
         raise InvalidRequest(f"The id {kept.record.id} already belongs to other content. Commit again to get another.")
     if kept.record.state is State.RETIRED:
-        return _record(ports, app, caller, manifest, revision=kept.revision), True
+        return _record(ports, app, caller, manifest, revision=kept.revision)
     if kept.record.state in {State.RETIRING, State.REVOKED}:
         require_ready(kept.record)
-    return kept.record, False
+    return kept.record, None
 
 
-def _record(ports: Ports, app: str, caller: Caller, manifest: Manifest, revision: int) -> Version:
+def _record(
+    ports: Ports, app: str, caller: Caller, manifest: Manifest, revision: int
+) -> tuple[Version, frozenset[str]]:
     split, conditions = _claim_segments(ports, app, manifest)
     version = _version(ports, app, caller.principal, manifest, split)
     lineage = keys.of_lineage(app, version.id)
@@ -139,7 +144,8 @@ def _record(ports: Ports, app: str, caller: Caller, manifest: Manifest, revision
         *conditions,
     ]
     _commit_with_manifest(ports, version, manifest, changes)
-    return version
+    made = (claim.key.sort for claim in conditions if not claim.expected)
+    return version, frozenset(sort.removeprefix(keys.SEGMENT) for sort in made)
 
 
 def _commit_with_manifest(ports: Ports, version: Version, manifest: Manifest, changes: Sequence[Change]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
+from ..domain import segments
 from ..domain.errors import NotFound, UploadIncomplete
 from ..domain.manifests import File
 from ..domain.names import PRODUCTION
 from ..domain.versions import State, Version
 from ..ports import Item, Ports, StoredObject, Upload
-from . import contents, keys, reading, records
+from . import ahead, contents, keys, reading, records
+from .ahead import Needs, Scan
 from .reading import Page
 from .states import COMPLETE
 
@@ -29,15 +31,21 @@ class Plan:
     missing: list[StoredObject]
 
 
-def plan(ports: Ports, version: Version, after: str | None, files: Iterable[File] | None = None) -> Plan:
+def plan(
+    ports: Ports,
+    version: Version,
+    after: str | None,
+    files: Iterable[File] | None = None,
+    new: Container[str] = frozenset(),
+) -> Plan:
     """Place the next missing objects after a key, at most a page of them; return leave to send what is nowhere.
 
-    `files` are the version's, read from the store unless they are known. A content that several objects have is asked
-    for with the first of them; `require` places the others.
+    `files` are the version's, read from the store unless they are known; segments whose digests are `new` have nothing
+    yet. A content that several objects have is asked for with the first of them; `require` places the others.
     """
     wanted = _wanted(ports, version, reading.segments(ports, version), files)
     first = {obj.key for obj in {obj.sha256: obj for obj in reversed(wanted)}.values()}
-    missing = ports.store.missing([obj for obj in wanted if after is None or obj.key > after])
+    missing = _missing(ports, [obj for obj in wanted if after is None or obj.key > after], new)
     sources = _sources(ports, version, missing)
     part, rest = missing[:PAGE], missing[PAGE:]
     asked = [upload for upload in ports.store.place(part, sources) if upload.object.key in first]
@@ -46,18 +54,24 @@ def plan(ports: Ports, version: Version, after: str | None, files: Iterable[File
     return Plan(page, [upload.object for upload in asked] + later)
 
 
-def require(ports: Ports, version: Version, segments: Mapping[str, Item]) -> None:
+def _missing(ports: Ports, objects: list[StoredObject], new: Container[str]) -> list[StoredObject]:
+    old = [obj for obj in objects if segments.digest_in(obj.key) not in new]
+    absent = {obj.key for obj in ports.store.missing(old)}
+    present = {obj.key for obj in old} - absent
+    return [obj for obj in objects if obj.key not in present]
+
+
+def require(ports: Ports, version: Version, items: Mapping[str, Item]) -> None:
     """Place what has a content that arrived with another object; raise UploadIncomplete unless all is there then.
 
-    `segments` are the ledger's items of those that the version is stored in.
+    `items` are the ledger's of the segments that the version is stored in, by digest.
     """
-    wanted = _wanted(ports, version, segments)
+    wanted = _wanted(ports, version, items)
     missing = ports.store.missing(wanted)
     if missing:
         missing = _place_repeated(ports, wanted, missing)
     if missing:
-        prefix_parts = 3
-        paths = [obj.key.split("/", prefix_parts)[prefix_parts] for obj in islice(missing, _MISSING_SHOWN)]
+        paths = [segments.path_in(obj.key) for obj in islice(missing, _MISSING_SHOWN)]
         raise UploadIncomplete(
             f"{len(missing):,} file(s) of {version.id} have not arrived, {paths[0]!r} for one. "
             "Send them, then finalize.",
@@ -76,10 +90,10 @@ def _place_repeated(ports: Ports, wanted: list[StoredObject], missing: list[Stor
 
 
 def _wanted(
-    ports: Ports, version: Version, segments: Mapping[str, Item], files: Iterable[File] | None = None
+    ports: Ports, version: Version, items: Mapping[str, Item], files: Iterable[File] | None = None
 ) -> list[StoredObject]:
     """Return the objects of those segments of the version that no finished version has, in order of their keys."""
-    unfinished = [digest for digest, item in segments.items() if item.body["state"] != COMPLETE]
+    unfinished = [digest for digest, item in items.items() if item.body["state"] != COMPLETE]
     if not unfinished:
         return []
     listed = contents.objects(version, contents.files(ports, version) if files is None else files, unfinished)
@@ -102,6 +116,8 @@ def _sources(ports: Ports, version: Version, missing: Iterable[StoredObject]) ->
 def _relatives(ports: Ports, version: Version) -> Iterator[Version]:
     """Yield the versions that likely share files, at most three: of the branch, in production, of the app."""
     app = version.app
+    timeline = Scan(keys.timeline(app), newest_first=True, limit=_LOOKED_AT)
+    ports = ahead.read(ports, Needs([keys.of_pointer(app, PRODUCTION)], timeline))
     production = reading.kept_pointer(ports, app, PRODUCTION)
     candidates = [
         _newest(ports, keys.branch(app, version.branch)) if version.branch else [],

@@ -15,6 +15,7 @@ from .manifests import File
 COUNT = 64
 DIGEST_LENGTH = 8
 ZIP_TYPE = "application/zip"
+_PATH_AT = 3  # In a key, after app, `s` and digest.
 
 # https://datatracker.ietf.org/doc/html/draft-eastlake-fnv: offset basis and prime for 32 bits.
 _FNV_OFFSET = 0x811C9DC5
@@ -108,6 +109,16 @@ def unjoin(text: str) -> tuple[str, ...]:
 def object_key(app: str, digest: str, path: str) -> str:
     """Return the key under which the file at `path` of a segment is stored."""
     return f"{app}/s/{digest}/{path}"
+
+
+def digest_in(key: str) -> str:
+    """Return the digest of the segment that a key is of."""
+    return key.split("/", _PATH_AT)[_PATH_AT - 1]
+
+
+def path_in(key: str) -> str:
+    """Return the path of the file that is stored under a key."""
+    return key.split("/", _PATH_AT)[_PATH_AT]
 
 
 def prefix(app: str, digest: str) -> str:

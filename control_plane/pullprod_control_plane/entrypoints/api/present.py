@@ -14,6 +14,7 @@ from ...application.follow import Stayed
 from ...application.publish import Begun
 from ...application.reading import Page
 from ...application.swap import Done, Plan
+from ...domain import segments
 from ...domain.apps import App
 from ...domain.hosts import Claim
 from ...domain.lineage import Difference
@@ -174,7 +175,7 @@ def uploads(page: Page[Upload]) -> answered.Uploads:
 
 def _upload(upload: Upload) -> answered.UploadUrl:
     return answered.UploadUrl(
-        path=upload.object.key.split("/", 3)[3],
+        path=segments.path_in(upload.object.key),
         size=upload.object.size,
         sha256=upload.object.sha256,
         method="PUT",
