@@ -56,6 +56,18 @@ def shop(tmp_path: Path) -> Path:
     return place
 
 
+def test_a_later_step_gets_the_outputs_of_one_that_failed(
+    shop: Path, tmp_path: Path, server: Server, identities: Issuer, hub: GitHub
+) -> None:
+    workflow = tmp_path / "publish.yml"
+    workflow.write_text(WORKFLOW.replace("APP", "unknown"))
+    run = Runner(shop, tmp_path / "runner", url(server), identities, hub).run(workflow, "push")
+
+    assert not run.ok
+    assert "told failed  0" in run.log
+    assert "The app unknown does not trust acme/shop" in run.log
+
+
 def test_a_hostile_checkout_changes_nothing(
     shop: Path, tmp_path: Path, server: Server, identities: Issuer, hub: GitHub, admin: Api, app: str
 ) -> None:

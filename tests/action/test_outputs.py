@@ -140,6 +140,16 @@ def test_a_cancelled_job_has_outputs(job: Job, monkeypatch: pytest.MonkeyPatch) 
     assert "Interrupted" in run(job, "publish").error
 
 
+def test_an_audit_that_finds_very_much_shows_the_beginning(live: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = {"code": "lost-file", "subject": "x" * 100, "detail": "y" * 300, "repaired": False}
+    report = {"ok": False, "checked": {"files": 5_000}, "findings": [finding] * 5_000}
+    monkeypatch.setattr("pullprod.api.Api.get", lambda *_, **__: report)
+    done = run(live, "audit")
+    assert len(done.told("warning")) == 10
+    assert "and 4,900 more" in done.summary
+    assert done.result["truncated"]
+
+
 @pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
 def test_a_runner_whose_files_cannot_be_written_is_one_error(job: Job, name: str) -> None:
     job.environ[name] = "/nonexistent/file"

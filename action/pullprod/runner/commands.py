@@ -16,6 +16,8 @@ from .outcome import Outcome, of_pointer
 
 Json = Mapping[str, Any]
 LIVE_WITHIN_S = 120
+_MAX_WARNINGS = 10  # Of one step; GitHub drops the others: https://github.com/orgs/community/discussions/26680
+_MAX_LISTED = 100
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,22 @@ def prune(step: Step) -> Outcome:
 def audit(step: Step) -> Outcome:
     """Check chain, routes and files; a finding fails the step."""
     report = step.api.get(f"{step.app_path}/audit")
-    found = [(markdown.code(f["subject"]), f"{f['code']}: {markdown.text(f['detail'])}") for f in report["findings"]]
-    for finding in report["findings"][:10]:
+    for finding in report["findings"][:_MAX_WARNINGS]:
         workflow.warning(f"{finding['code']} {finding['subject']}: {finding['detail']}")
     checked = ", ".join(f"{count:,} {what}" for what, count in report["checked"].items())
     line = f"{'All is well' if report['ok'] else 'Something is not as the ledger says'}: {checked} checked."
     state = "ok" if report["ok"] else "drifted"
-    summary = f"### Audit of {markdown.text(step.app)}\n\n{line}\n\n{markdown.table(found) if found else ''}"
+    summary = f"### Audit of {markdown.text(step.app)}\n\n{line}\n\n{_findings(report['findings'])}"
     return Outcome({"state": state}, line, summary, failed=not report["ok"], result=report)
+
+
+def _findings(findings: list[Json]) -> str:
+    if not findings:
+        return ""
+    listed = findings[:_MAX_LISTED]
+    rows = [(markdown.code(f["subject"]), f"{f['code']}: {markdown.text(f['detail'])}") for f in listed]
+    more = [("", f"and {len(findings) - _MAX_LISTED:,} more")] if len(findings) > _MAX_LISTED else []
+    return markdown.table([*rows, *more])
 
 
 COMMANDS: Mapping[str, Callable[[Step], Outcome]] = {
