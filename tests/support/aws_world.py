@@ -30,7 +30,7 @@ class SeenEdge(CloudFrontEdge):
 def on_aws(directory: Path, dynamodb_local: str) -> Iterator[tuple[World, Any, StrictStore]]:
     """Return a world with one app, the client of its table, and the store of its routes."""
     table, store = dynamodb.table(dynamodb_local), StrictStore()
-    client = aws.client("dynamodb", dynamodb_local, max_pool_connections=40, user_agent_extra=table)
+    client = aws.fresh("dynamodb", dynamodb_local, max_pool_connections=40)
     with (
         store.answering(a_client()) as key_values,
         opened(directory, DynamoDBLedger(client, table), SeenEdge(key_values, store)) as world,

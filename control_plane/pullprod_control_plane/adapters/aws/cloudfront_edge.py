@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from ...domain import eviction
 from ...domain.errors import Busy, PayloadTooLarge, StorageFull
 from ...domain.routes import MAX_RECORD, Route, outranked
+from . import faults
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront_keyvaluestore import CloudFrontKeyValueStoreClient
@@ -31,6 +32,7 @@ _ATTEMPTS = 30
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
 
+_passing = faults.passing("CloudFront's key-value store")
 _Records = Mapping[str, "str | None"]  # By key; None for one that is not there, or is to go.
 
 
@@ -70,10 +72,12 @@ class CloudFrontEdge:
         self._view: _View | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="edge")
 
+    @_passing
     def mark(self) -> str:
         """Return the ETag of the store."""
         return self._describe().etag
 
+    @_passing
     def show(self, routes: Sequence[Route], since: str | None = None) -> None:
         """Write all records, those of a pointer at once, except where its owner already shows a higher fence.
 
@@ -91,20 +95,24 @@ class CloudFrontEdge:
                 self._write([route.key for route in batch], _showing(batch))
             since = None
 
+    @_passing
     def remove(self, keys: Sequence[str]) -> None:
         """Take records away, 50 at once; keys that have none are no error. Raises Busy as `show` does."""
         for start in range(0, len(keys), MAX_KEYS):
             self._write(keys[start : start + MAX_KEYS], _removing)
 
+    @_passing
     def records(self, keys: Sequence[str]) -> list[str | None]:
         """Return the records under `keys`, in their order, None where there is none."""
         found = self._look(keys).records if keys else {}
         return [found[key] for key in keys]
 
+    @_passing
     def crowded(self) -> bool:
         """Tell whether old versions' records may have been taken away to make room."""
         return eviction.crowded((self._view or self._look([])).used)
 
+    @_passing
     def make_room(self) -> int:
         """Take away what can be spared if the store is nearly full; return how many records that were.
 

@@ -126,7 +126,7 @@ class DynamoDBLedger:
 
         Raises:
             Lost: an expectation did not hold.
-            Busy: others kept the items, or the table was throttled, for longer than 15 s.
+            Busy: others kept the items, or there was no answer, for longer than 15 s; then it may have been done.
             PayloadTooLarge: the bodies are larger than the table takes.
             ValueError: there are more changes than 100, or two of one key.
         """
@@ -218,7 +218,7 @@ def _pauses() -> Iterator[None]:
         time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter.
         wait = min(wait * 2, _LONGEST_WAIT_S)
         yield
-    raise Busy(f"Others kept the ledger for {_PATIENCE_S:.0f} s; nothing was changed. Try again in a moment.")
+    raise Busy(f"The ledger was kept by others, or not to be reached, for {_PATIENCE_S:.0f} s. Try again in a moment.")
 
 
 def _patiently(read: Callable[[], T]) -> T:
@@ -245,6 +245,6 @@ def _reasons(fault: Exception) -> list[Mapping[str, Any]]:
 
 def _is_connection(fault: Exception) -> bool:
     """Tell whether no answer came; what was asked for may have been done."""
-    from botocore.exceptions import HTTPClientError  # noqa: PLC0415 - boto3 is loaded with the first call.
+    from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004, PLC0415 - with the first call.
 
-    return isinstance(fault, HTTPClientError)
+    return isinstance(fault, (ConnectionError, HTTPClientError))

@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 
 from ...domain.errors import Busy, FunctionRefused, NotFound, StorageFull
 from ...ports import Alias, Clock, Program
+from . import faults
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -36,6 +37,7 @@ _DIGEST = re.compile(r"[A-Za-z0-9_-]{8}")
 _GENERATION = re.compile(r"generation ([0-9]{1,15})")
 # For as long as somebody else's program may stand in $LATEST unpublished before it counts as left behind.
 _TURN = timedelta(seconds=60)
+_passing = faults.passing("Lambda")
 _GONE = "ResourceNotFoundException"
 # Another call was faster, or an update is under way: nothing was changed.
 _LATER = frozenset({"ResourceConflictException", "PreconditionFailedException", "TooManyRequestsException"})
@@ -74,6 +76,7 @@ class LambdaFunctions:
         self._clock = clock
         self._pause = pause
 
+    @_passing
     def publish(self, program: Program) -> str | None:
         """Make a program callable at an origin of its own; return the origin's host, None while that takes time.
 
@@ -89,6 +92,7 @@ class LambdaFunctions:
                 return None
             raise
 
+    @_passing
     def remove(self, app: str, function: str, digest: str) -> None:
         """Take a program away: its URL, alias and version; one that is not there is no error.
 
@@ -108,6 +112,7 @@ class LambdaFunctions:
                 raise Busy(f"{name} is being changed. Try again in a moment.") from fault
             raise
 
+    @_passing
     def point(self, alias: Alias, digest: str | None, generation: int) -> None:
         """Make an alias show a published program, None for none, unless it shows a higher generation already.
 
@@ -127,6 +132,7 @@ class LambdaFunctions:
                 return
         raise Busy(f"The alias {alias.pointer} of {alias.function} is moved by others too. Try again in a moment.")
 
+    @_passing
     def pointed(self, alias: Alias) -> str | None:
         """Return the digest of the program that an alias shows, None if there is no such alias.
 

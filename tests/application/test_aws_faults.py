@@ -1,0 +1,225 @@
+"""Each call of AWS fails, before it takes effect or after, one at a time; then the reconciler runs, and all is well.
+
+A run without a fault lists the calls, so no step is left to luck. Whoever asked may ask again, as clients do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pullprod_control_plane.adapters.aws import dynamodb_ledger
+from pullprod_control_plane.application import audit, contents, keys, look, prune, reading
+from pullprod_control_plane.domain import routes
+from pullprod_control_plane.domain.apps import Retention
+from pullprod_control_plane.domain.errors import PullprodError
+from pullprod_control_plane.domain.names import PRODUCTION
+from pullprod_control_plane.domain.pointers import PointerState
+from pullprod_control_plane.domain.swaps import broken_links
+from pullprod_control_plane.domain.versions import State, Version
+from pullprod_control_plane.ports import Ports
+from tests.support.aws_stack import AwsWorld, Remembered, Stack, running
+from tests.support.faults import AFTER, BEFORE, Fault, Kind
+from tests.support.world import APP, page, program, receipt
+from tests.support.zips import says
+
+HOSTS = ("www.example.com", "example.com")
+SETTINGS: dict[str, Any] = {
+    "hosts": {PRODUCTION: HOSTS},
+    "lineage": {},
+    "follow": {"next": "main"},
+    "retention": Retention(1, 1, 1),
+}
+ROUNDS = 4
+READS = ("Get", "BatchGet", "Query", "Describe", "List", "get_", "list_")
+
+
+def publish(world: AwsWorld, commit: str, **facts: Any) -> Version:
+    """Publish a version with a function."""
+    zipped, files = says(commit), page(commit)
+    begun = world.begin(files, commit, functions=(program(zipped),), **facts)
+    world.send(begun, {**files, "api.zip": zipped})
+    return world.finalize(begun.version.id)
+
+
+def publish_new(world: AwsWorld) -> object:
+    return publish(world, "new", ancestors=("two", "one"))
+
+
+def swap(world: AwsWorld) -> object:
+    return world.point(PRODUCTION, "branch:feature", receipt=receipt("swap")).swap
+
+
+def rollback(world: AwsWorld) -> object:
+    return world.rollback(PRODUCTION, receipt=receipt("rollback")).swap
+
+
+def prune_app(world: AwsWorld) -> object:
+    return prune.run(world.ports, APP)
+
+
+Operation = Callable[[AwsWorld], object]
+OPERATIONS: list[Operation] = [publish_new, swap, rollback, prune_app]
+
+
+@pytest.fixture(scope="module")
+def stack(dynamodb_local: str, ministack: str) -> Iterator[Stack]:
+    with pytest.MonkeyPatch.context() as patch, running(dynamodb_local, ministack) as started:
+        # What fails once fails for good: patience is tested elsewhere.
+        patch.setattr(dynamodb_ledger, "_PATIENCE_S", 0.0)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def warm(stack: Stack) -> Remembered:
+    """Return an app with something of everything: hosts, a branch that is followed, versions that nobody needs."""
+    world = stack.world()
+    world.configure(**SETTINGS)
+    for commit, ancestors in (("one", ()), ("two", ("one",))):
+        world.point(PRODUCTION, publish(world, commit, ancestors=ancestors).id)
+    publish(world, "feature", branch="feature", ancestors=("one",))
+    for commit in ("loose", "looser"):
+        publish(world, commit, branch=None)
+    world.clock.go_on(days=400)
+    assert world.reconcile().failed == []
+    return stack.remember()
+
+
+@dataclass
+class Case:
+    """One operation, tried again and again from the same state."""
+
+    stack: Stack
+    before: Remembered
+    operation: Operation
+
+    def undisturbed(self) -> tuple[list[str], dict[str, Any]]:
+        """Return the calls of the operation when nothing happens to it, and what is stored afterwards."""
+        self.stack.bring_back(self.before)
+        world = self.stack.world()
+        with self.stack.faults.watching() as calls:
+            self.operation(world)
+            listed = list(calls)
+        settle(world)
+        return listed, facts(self.stack.looked_at(), self.stack)
+
+    def struck(self, fault: Fault, whole: dict[str, Any]) -> None:
+        self.stack.bring_back(self.before)
+        accepted = None
+        with self.stack.faults.watching(fault), suppress(PullprodError):
+            accepted = self.operation(self.stack.world())
+        assert self.stack.faults.struck
+        check_safe(self.stack.looked_at())
+        settle(self.stack.world())
+        ports = self.stack.looked_at()
+        check_safe(ports)
+        check_settled(ports)
+        again = self.operation(self.stack.world())
+        if accepted is not None and self.operation in {swap, rollback}:
+            assert again == accepted
+        settle(self.stack.world())
+        ports = self.stack.looked_at()
+        check_settled(ports)
+        assert facts(ports, self.stack) == whole
+
+
+def settle(world: AwsWorld) -> None:
+    """Let the reconciler do its rounds until nothing is pending."""
+    for _ in range(ROUNDS):
+        report = world.reconcile()
+        if not report.pending:
+            return
+    raise AssertionError(report)
+
+
+def check_safe(ports: Ports) -> None:
+    """Nothing is so, not for a moment, that must never be: what is not ready or not whole is shown, a chain breaks."""
+    for key, record in ports.edge.items.items():  # type: ignore[attr-defined]
+        shown = json.loads(record)
+        version = reading.find_version(ports, APP, shown["v"]).record
+        if "n" in shown:
+            assert version.state is State.READY, key
+            assert ports.store.missing(contents.objects(version, contents.files(ports, version))) == []
+        else:
+            assert version.state in {State.PREPARING, State.READY, State.RETIRING}, key
+    for pointer in reading.pointers(ports, APP):
+        history = look.history(ports, APP, pointer.name, 1_000, None).items[::-1]
+        assert broken_links(history) == []
+        assert [swap.generation for swap in history] == list(range(1, pointer.generation + 1))
+
+
+def check_settled(ports: Ports) -> None:
+    """The ledger and what is shown agree."""
+    assert audit.audit(ports, APP).findings == []
+    for pointer in reading.pointers(ports, APP):
+        if pointer.version:
+            assert pointer.state is PointerState.APPLIED
+            version = reading.find_version(ports, APP, pointer.version).record
+            for route in routes.for_pointer(pointer, version):
+                assert ports.edge.records([route.key]) == [route.record]
+
+
+def facts(ports: Ports, stack: Stack) -> dict[str, Any]:
+    """Return everything that is stored, but for times."""
+    begun = {entry.key.sort for entry in reading.everything(ports.ledger, keys.begun(APP))}
+    left = {keys.manifest_object(APP, version, at) for at, _, version in (note.partition("#") for note in begun)}
+    segments = reading.everything(ports.ledger, keys.contents(APP), keys.SEGMENT)
+    return {
+        "pointers": [(p.name, p.version, p.generation, p.trail, p.functions) for p in reading.pointers(ports, APP)],
+        "versions": sorted((v.id, v.state.value) for v in reading.versions(ports, APP)),
+        "segments": sorted((s.key.sort, str(s.body["state"])) for s in segments),
+        "history": [
+            (swap.generation, swap.to_version, swap.kind)
+            for pointer in reading.pointers(ports, APP)
+            for swap in look.history(ports, APP, pointer.name, 1_000, None).items
+        ],
+        "objects": sorted(_timeless(key) for key in ports.store.sizes if key not in left),
+        "routes": {key: _undated(record) for key, record in stack.routes.items.items()},
+        "functions": {name: _function(made) for name, made in stack.lambdas.made.items()},
+        "pending": [item.key.sort for item in reading.everything(ports.ledger, keys.PENDING)],
+    }
+
+
+def _timeless(key: str) -> str:
+    return key.rpartition("/")[0] if "/m/" in key else key
+
+
+def _undated(record: str) -> dict[str, Any]:
+    """Leave out when a version was begun, and where its function is called: both differ from run to run."""
+    shown = json.loads(record)
+    return {name: fact for name, fact in shown.items() if name not in {"t", "i"}}
+
+
+def _function(made: Any) -> tuple[Any, ...]:
+    programs = {number: state["Description"] for number, (state, _) in made.versions.items()}
+    aliases = {name: programs[alias["FunctionVersion"]] for name, alias in made.aliases.items()}
+    return sorted(programs.values()), aliases, sorted(made.urls)
+
+
+def kinds(call: str) -> tuple[Kind, ...]:
+    """What only reads has no effect that an answer could be lost of."""
+    operation = call.partition(".")[2]
+    return BEFORE if operation.startswith(READS) else (*BEFORE, *AFTER)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_whichever_call_fails_nothing_accepted_is_lost_and_repeating_finishes_it(
+    stack: Stack, warm: Remembered, operation: Operation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    case = Case(stack, warm, operation)
+    calls, whole = case.undisturbed()
+    faults = [Fault(call, kind) for call in calls for kind in kinds(call)]
+    for fault in faults:
+        try:
+            case.struck(fault, whole)
+        except BaseException as failed:
+            failed.add_note(f"{operation.__name__}: {fault.call}, {fault.kind.value}")
+            raise
+    with capfd.disabled():
+        print(f"\n{operation.__name__}: {len(faults)} faults of {len(calls)} calls of AWS", os.linesep)  # noqa: T201 - a figure to report.

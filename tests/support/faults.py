@@ -1,0 +1,153 @@
+"""Faults of AWS: a run's calls are listed, and one of them is made to go wrong, before it takes effect or after.
+
+A call that goes wrong does so for the adapter that made it: the clients here do not try twice.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from tests.support import aws
+
+_ANYWHERE = "https://aws.example"
+
+
+class Kind(Enum):
+    """What becomes of a call: the first three before it takes effect, the next two after, the last by a client's retry.
+
+    THROTTLED and BROKEN are answers, UNREACHABLE and LOST none.
+    """
+
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+    BROKEN = "broken"
+    LOST = "done, and the answer lost"
+    DONE_YET_BROKEN = "done, and answered as broken"
+    TWICE = "done twice, and answered as the second time"
+
+
+BEFORE = (Kind.THROTTLED, Kind.UNREACHABLE, Kind.BROKEN)
+AFTER = (Kind.LOST, Kind.DONE_YET_BROKEN, Kind.TWICE)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The call of that name goes wrong in that way."""
+
+    call: str
+    kind: Kind
+
+
+@dataclass
+class Faults:
+    """What calls pass through. A call's name is its service, its operation, what tells it from others, a number."""
+
+    calls: list[str] = field(default_factory=list)
+    struck: bool = False
+    _fault: Fault | None = None
+    _seen: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def watching(self, fault: Fault | None = None) -> Iterator[list[str]]:
+        """List the calls of a block; the fault's goes wrong."""
+        self.calls, self._seen, self._fault, self.struck = [], Counter(), fault, False
+        try:
+            yield self.calls
+        finally:
+            self._fault = None
+
+    def through(self, what: str, send: Callable[[], Any], refuse: Callable[[Kind], Any]) -> Any:
+        """Return what a call is answered with; `refuse` returns, or raises, what says that it was not taken."""
+        with self._lock:
+            self._seen[what] += 1
+            name = f"{what} {self._seen[what]}"
+            self.calls.append(name)
+            kind = self._fault.kind if self._fault and self._fault.call == name else None
+            self.struck = self.struck or kind is not None
+        if kind is None:
+            return send()
+        if kind is Kind.UNREACHABLE:
+            raise EndpointConnectionError(endpoint_url=_ANYWHERE)
+        if kind in {Kind.THROTTLED, Kind.BROKEN}:
+            return refuse(kind)
+        send()
+        if kind is Kind.LOST:
+            raise ReadTimeoutError(endpoint_url=_ANYWHERE)
+        return refuse(Kind.BROKEN) if kind is Kind.DONE_YET_BROKEN else send()
+
+    @contextmanager
+    def on(self, client: Any, send: Callable[[AWSPreparedRequest], Any] | None = None) -> Iterator[None]:
+        """Let all calls of a boto3 client pass through; `send` answers them in the place of its own connection."""
+        service = client.meta.service_model.service_name
+        deliver = send or client._endpoint.http_session.send
+
+        def look(operation: str, request: AWSPreparedRequest) -> Any:
+            # Calls to S3 are made at once, in any order: there, the address tells one from another.
+            what = f"{service}.{operation}" + (f" {request.url.partition('?')[0]}" if service == "s3" else "")
+
+            def again() -> Any:
+                request.reset_stream()
+                return deliver(request)
+
+            return self.through(what, again, lambda kind: _refusal(service, kind))
+
+        with aws.intercepted(client, look):
+            yield
+
+
+@dataclass
+class Through:
+    """A double of Lambda's client whose calls pass through."""
+
+    client: Any
+    faults: Faults
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation == "get_paginator":
+            return self._paginator
+        call = getattr(self.client, operation)
+        return lambda **given: self.faults.through(f"lambda.{operation}", lambda: call(**given), _lambda_refusal)
+
+    def _paginator(self, operation: str) -> Any:
+        page = getattr(self, operation)
+
+        class Pages:
+            def paginate(self, **given: Any) -> Iterator[Any]:
+                yield page(**given)
+
+        return Pages()
+
+
+def _lambda_refusal(kind: Kind) -> None:
+    code = "TooManyRequestsException" if kind is Kind.THROTTLED else "ServiceException"
+    status = 429 if kind is Kind.THROTTLED else 500
+    said = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    raise ClientError(said, "Call")  # type: ignore[arg-type] # As much of it as anybody reads.
+
+
+_REFUSALS = {
+    ("dynamodb", Kind.THROTTLED): (400, "ThrottlingException"),
+    ("dynamodb", Kind.BROKEN): (500, "InternalServerError"),
+    ("s3", Kind.THROTTLED): (503, "SlowDown"),
+    ("s3", Kind.BROKEN): (500, "InternalError"),
+    ("cloudfront-keyvaluestore", Kind.THROTTLED): (400, "ThrottlingException"),
+    ("cloudfront-keyvaluestore", Kind.BROKEN): (500, "InternalServerException"),
+}
+
+
+def _refusal(service: str, kind: Kind) -> AWSResponse:
+    status, code = _REFUSALS[service, kind]
+    if service == "s3":
+        return aws.refusal(status, code)
+    return aws.answer(status, json.dumps({"__type": code, "message": code}).encode(), x_amzn_errortype=code)
