@@ -9,24 +9,27 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from pullprod_control_plane.adapters.aws import dynamodb_ledger
-from pullprod_control_plane.application import audit, contents, keys, look, prune, reading
+from pullprod_control_plane.application import audit, contents, holds, keys, look, prune, reading
 from pullprod_control_plane.domain import routes
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import PullprodError
 from pullprod_control_plane.domain.names import PRODUCTION
 from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.swaps import broken_links
+from pullprod_control_plane.domain.times import stamp
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Ports
 from tests.support.aws_stack import AwsWorld, Remembered, Stack, running
 from tests.support.faults import AFTER, BEFORE, Fault, Kind
-from tests.support.world import APP, page, program, receipt
+from tests.support.tapped import Killed, tap
+from tests.support.world import ANN, APP, page, program, receipt
 from tests.support.zips import says
 
 HOSTS = ("www.example.com", "example.com")
@@ -42,10 +45,15 @@ READS = ("Get", "BatchGet", "Query", "Describe", "List", "get_", "list_")
 
 def publish(world: AwsWorld, commit: str, **facts: Any) -> Version:
     """Publish a version with a function."""
+    return world.finalize(sent(world, commit, **facts).id)
+
+
+def sent(world: AwsWorld, commit: str, **facts: Any) -> Version:
+    """Begin a version with a function, and send all its bytes."""
     zipped, files = says(commit), page(commit)
     begun = world.begin(files, commit, functions=(program(zipped),), **facts)
     world.send(begun, {**files, "api.zip": zipped})
-    return world.finalize(begun.version.id)
+    return begun.version
 
 
 def publish_new(world: AwsWorld) -> object:
@@ -64,8 +72,13 @@ def prune_app(world: AwsWorld) -> object:
     return prune.run(world.ports, APP)
 
 
+def reconcile(world: AwsWorld) -> object:
+    return world.reconcile()
+
+
 Operation = Callable[[AwsWorld], object]
-OPERATIONS: list[Operation] = [publish_new, swap, rollback, prune_app]
+OPERATIONS: list[Operation] = [publish_new, swap, rollback, prune_app, reconcile]
+PARTS = {reconcile: 3}  # So that those who run tests at the same time share the longest.
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +102,37 @@ def warm(stack: Stack) -> Remembered:
     world.clock.go_on(days=400)
     assert world.reconcile().failed == []
     return stack.remember()
+
+
+@pytest.fixture(scope="module")
+def interrupted(stack: Stack, warm: Remembered) -> Remembered:
+    """Return the app with something of everything left undone, or undone by others."""
+    stack.bring_back(warm)
+    world = stack.world()
+    world.reconcile()
+    end = stamp(world.clock.now() + timedelta(minutes=2))
+    holds.hold(world.ports, APP, "next", ANN, "a freeze", end, anybodys=True)
+    kill(world, "edge.show", lambda cut: cut.point(PRODUCTION, "branch:feature"))
+    new = sent(world, "new", ancestors=("two", "one"))
+    kill(world, "functions.publish", lambda cut: cut.finalize(new.id))
+    kill(world, "edge.remove", prune_app)
+    stack.routes.items["www.example.com"] = stack.routes.items[f"feature--{APP}"]
+    del stack.routes.items[f"main--{APP}"]
+    [made] = stack.lambdas.made.values()
+    made.aliases["main"]["FunctionVersion"] = made.aliases["feature"]["FunctionVersion"]
+    world.clock.go_on(minutes=3)
+    return stack.remember()
+
+
+def kill(world: AwsWorld, call: str, act: Callable[[AwsWorld], object]) -> None:
+    """Act, and die before the first such call of a port."""
+
+    def die(name: str, _args: object) -> None:
+        if name == call:
+            raise Killed
+
+    with pytest.raises(Killed):
+        act(replace(world, ports=tap(world.ports, before=die)))
 
 
 @dataclass
@@ -123,8 +167,10 @@ class Case:
         again = self.operation(self.stack.world())
         if accepted is not None and self.operation in {swap, rollback}:
             assert again == accepted
-        settle(self.stack.world())
         ports = self.stack.looked_at()
+        if pending(ports):
+            settle(self.stack.world())
+            ports = self.stack.looked_at()
         check_settled(ports)
         assert facts(ports, self.stack) == whole
 
@@ -182,8 +228,12 @@ def facts(ports: Ports, stack: Stack) -> dict[str, Any]:
         "objects": sorted(_timeless(key) for key in ports.store.sizes if key not in left),
         "routes": {key: _undated(record) for key, record in stack.routes.items.items()},
         "functions": {name: _function(made) for name, made in stack.lambdas.made.items()},
-        "pending": [item.key.sort for item in reading.everything(ports.ledger, keys.PENDING)],
+        "pending": pending(ports),
     }
+
+
+def pending(ports: Ports) -> list[str]:
+    return [note.key.sort for note in reading.everything(ports.ledger, keys.PENDING)]
 
 
 def _timeless(key: str) -> str:
@@ -202,24 +252,34 @@ def _function(made: Any) -> tuple[Any, ...]:
     return sorted(programs.values()), aliases, sorted(made.urls)
 
 
-def kinds(call: str) -> tuple[Kind, ...]:
-    """What only reads has no effect that an answer could be lost of."""
-    operation = call.partition(".")[2]
-    return BEFORE if operation.startswith(READS) else (*BEFORE, *AFTER)
+def faults(calls: list[str]) -> Iterator[Fault]:
+    """Let each call fail before it takes effect, and each that has one after it too; the ways to do so take turns."""
+    for number, call in enumerate(calls):
+        yield Fault(call, BEFORE[number % len(BEFORE)])
+        if not call.partition(".")[2].startswith(READS):
+            yield Fault(call, AFTER[number % len(AFTER)])
+            yield Fault(call, Kind.TWICE)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("operation", "part"), [(operation, part) for operation in OPERATIONS for part in range(PARTS.get(operation, 1))]
+)
 def test_whichever_call_fails_nothing_accepted_is_lost_and_repeating_finishes_it(
-    stack: Stack, warm: Remembered, operation: Operation, capfd: pytest.CaptureFixture[str]
+    stack: Stack,
+    warm: Remembered,
+    interrupted: Remembered,
+    operation: Operation,
+    part: int,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    case = Case(stack, warm, operation)
+    case = Case(stack, interrupted if operation is reconcile else warm, operation)
     calls, whole = case.undisturbed()
-    faults = [Fault(call, kind) for call in calls for kind in kinds(call)]
-    for fault in faults:
+    listed = list(faults(calls))[part :: PARTS.get(operation, 1)]
+    for fault in listed:
         try:
             case.struck(fault, whole)
         except BaseException as failed:
             failed.add_note(f"{operation.__name__}: {fault.call}, {fault.kind.value}")
             raise
     with capfd.disabled():
-        print(f"\n{operation.__name__}: {len(faults)} faults of {len(calls)} calls of AWS", os.linesep)  # noqa: T201 - a figure to report.
+        print(f"\n{operation.__name__}: {len(listed)} faults of {len(calls)} calls of AWS", os.linesep)  # noqa: T201 - a figure to report.

@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 
 from pullprod_control_plane.application import audit, programs, prune, reconcile, revoke
+from pullprod_control_plane.domain import routes
 from pullprod_control_plane.domain.apps import Retention
-from pullprod_control_plane.domain.errors import FunctionRefused, GuardRefused, UploadIncomplete
+from pullprod_control_plane.domain.errors import (
+    FunctionRefused,
+    GuardRefused,
+    UploadIncomplete,
+    VersionNotReady,
+)
 from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.versions import State, Version
-from pullprod_control_plane.ports import Alias
-from tests.support.tapped import Killed, counted, killed_at, tap
+from pullprod_control_plane.ports import Alias, Program
+from tests.support.programs import ToldFunctions
+from tests.support.tapped import Killed, counted, killed_at, once, tap
 from tests.support.world import ANN, APP, World, page, program
 
 PRODUCTION = Alias(APP, "api", "production")
@@ -236,3 +243,57 @@ def test_programs_of_a_version_are_those_of_its_functions_in_their_order(world: 
     made = world.finalize(begun.version.id)
     assert sorted(made.origins) == ["api", "img"]
     assert [drift.alias.function for drift in programs.aliases(world.ports, APP)] == ["api", "img"]
+
+
+def withdrawn_while_published(world: World, act: Any) -> Version:
+    """Withdraw a version while its function is being published, and let `act` happen after that."""
+    begun = world.begin({}, "a", functions=(program(b"one"),), branch=None)
+    world.send(begun, {"api.zip": b"one"})
+    withdraw = once(
+        lambda name, _: name == "functions.publish",
+        lambda: revoke.revoke(world.ports, APP, begun.version.id, ANN, "leaked"),
+    )
+    with pytest.raises((VersionNotReady, Killed)):
+        replace(world, ports=tap(world.ports, before=withdraw, after=act)).finalize(begun.version.id)
+    return world.version(begun.version.id)
+
+
+def test_a_version_that_is_withdrawn_while_its_function_is_published_leaves_none_behind(world: World) -> None:
+    made = withdrawn_while_published(world, lambda *_: None)
+    assert made.state is State.REVOKED
+    assert world.functions.origins == {}
+
+
+def test_nor_does_one_whose_function_takes_time(world: World) -> None:
+    class Unhurried(ToldFunctions):
+        def publish(self, program: Program) -> str | None:
+            super().publish(program)
+            return None
+
+    functions = Unhurried()
+    withdrawn_while_published(world.with_ports(functions=functions), lambda *_: None)
+    assert functions.origins == {}
+
+
+def test_what_dies_before_it_could_clear_away_is_cleared_away_by_a_prune_a_day_later(world: World) -> None:
+    def die(name: str, _args: object) -> None:
+        if name == "functions.publish":
+            raise Killed
+
+    withdrawn_while_published(world, die)
+    assert world.functions.origins
+    prune.run(world.ports, APP)
+    assert world.functions.origins
+    world.clock.go_on(days=2)
+    prune.run(world.ports, APP)
+    assert world.functions.origins == {}
+    prune.run(world.ports, APP)
+
+
+def test_a_version_that_is_pruned_while_its_address_is_written_is_not_shown_for_ever(world: World) -> None:
+    made = old(world, "a", b"one")
+    # As a publish does that saw the version before it was marked.
+    late = once(lambda name, _: name == "store.delete", lambda: world.edge.show([routes.for_version(made)]))
+    prune.run(tap(world.ports, before=late), APP)
+    assert world.version(made.id).state is State.RETIRED
+    assert world.route(f"{made.id}--{APP}") is None

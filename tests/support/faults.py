@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
@@ -23,10 +24,7 @@ _ANYWHERE = "https://aws.example"
 
 
 class Kind(Enum):
-    """What becomes of a call: the first three before it takes effect, the next two after, the last by a client's retry.
-
-    THROTTLED and BROKEN are answers, UNREACHABLE and LOST none.
-    """
+    """What becomes of a call. THROTTLED and BROKEN are answers, UNREACHABLE and LOST none; who got none asks TWICE."""
 
     THROTTLED = "throttled"
     UNREACHABLE = "unreachable"
@@ -37,7 +35,7 @@ class Kind(Enum):
 
 
 BEFORE = (Kind.THROTTLED, Kind.UNREACHABLE, Kind.BROKEN)
-AFTER = (Kind.LOST, Kind.DONE_YET_BROKEN, Kind.TWICE)
+AFTER = (Kind.LOST, Kind.DONE_YET_BROKEN)
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,7 @@ class Faults:
         deliver = send or client._endpoint.http_session.send
 
         def look(operation: str, request: AWSPreparedRequest) -> Any:
-            # Calls to S3 are made at once, in any order: there, the address tells one from another.
-            what = f"{service}.{operation}" + (f" {request.url.partition('?')[0]}" if service == "s3" else "")
+            what = f"{service}.{operation}" + (f" {_place(request.url)}" if service == "s3" else "")
 
             def again() -> Any:
                 request.reset_stream()
@@ -127,6 +124,12 @@ class Through:
                 yield page(**given)
 
         return Pages()
+
+
+def _place(url: str) -> str:
+    """Return what tells apart calls to S3, which are made at once, in any order."""
+    parts = urlsplit(url)
+    return parts.path + "".join(parse_qs(parts.query).get("prefix", []))
 
 
 def _lambda_refusal(kind: Kind) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from ..domain.pointers import Pointer, PointerState
 from ..domain.versions import Version
-from ..ports import Alias, Ports, Program, Put
+from ..ports import Alias, Lost, Ports, Program, Put
 from . import keys, reading, records
 from .reading import Kept
+from .states import DELETED, DELETING
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,28 @@ def settle(ports: Ports, kept: Kept[Version]) -> Kept[Version] | None:
     hosts = {program.function.name: ports.functions.publish(program) for program in _of(version)}
     origins = {name: host for name, host in hosts.items() if host is not None}
     if len(origins) < len(hosts):
+        _remove_orphans(ports, version)
         return None
     settled = Kept(replace(version, origins=origins), kept.revision + 1)
     body = records.encode(settled.record)
-    ports.ledger.commit([Put(keys.of_version(version.app, version.id), body, kept.revision)])
+    try:
+        ports.ledger.commit([Put(keys.of_version(version.app, version.id), body, kept.revision)])
+    except Lost:
+        _remove_orphans(ports, version)
+        raise
     return settled
+
+
+def _remove_orphans(ports: Ports, version: Version) -> None:
+    """Take away what was published after its segment had been deleted: the version was withdrawn meanwhile.
+
+    Who dies before this leaves it to the prune that forgets the segment.
+    """
+    known = reading.segments(ports, version)
+    for program in _of(version):
+        item = known.get(program.digest)
+        if item is None or item.body["state"] in {DELETING, DELETED}:
+            ports.functions.remove(program.app, program.function.name, program.digest)
 
 
 def _of(version: Version) -> list[Program]:

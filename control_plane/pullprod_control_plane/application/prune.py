@@ -75,8 +75,10 @@ def proceed(ports: Ports, app: str) -> Pruned:
     ports.edge.remove([label(version.id, app) for version in gone])
     deleted, left = _sweep(ports, app)
     _finish(ports, app, gone)
-    _forget(ports, reading.everything(ports.ledger, keys.RECEIPTS), _RECEIPTS_KEPT)
-    _forget(ports, _deleted_names(ports, app), _NAMES_KEPT)
+    # Once more, for a publish that began before: it may have written its version's record since.
+    ports.edge.remove([label(version.id, app) for version in gone])
+    _forget(ports, _expired(ports, reading.everything(ports.ledger, keys.RECEIPTS), _RECEIPTS_KEPT))
+    _forget_names(ports, app)
     _drop_leftovers(ports, app)
     pending = left or max(len(doomed), len(retiring)) > _VERSIONS
     if note and not pending:
@@ -170,9 +172,13 @@ def _delete(ports: Ports, app: str, doomed: Sequence[Item]) -> list[Item]:
     ours = [item for item in doomed if item.body["state"] == DELETING or item.key in won]
     ours = [item for item in ours if _without_function(ports, app, item)]
     ports.store.delete(*(segments.prefix(app, item.key.sort.removeprefix(keys.SEGMENT)) for item in ours))
-    body: dict[str, Json] = {"state": DELETED, "sha256": "", "at": reading.now(ports)}
-    done = _commit_each(ports, [Put(item.key, body, item.revision + (item.key in won)) for item in ours])
+    done = _commit_each(ports, [Put(i.key, _tombstone(ports, i), i.revision + (i.key in won)) for i in ours])
     return [item for item in ours if item.key in done]
+
+
+def _tombstone(ports: Ports, item: Item) -> dict[str, Json]:
+    left = {name: item.body[name] for name in ("function",) if name in item.body}
+    return {"state": DELETED, "sha256": "", "at": reading.now(ports), **left}
 
 
 def _without_function(ports: Ports, app: str, item: Item) -> bool:
@@ -221,11 +227,20 @@ def _drop_leftovers(ports: Ports, app: str) -> None:
             _commit_or_leave(ports, Delete(note.key, note.revision + 1))
 
 
-def _deleted_names(ports: Ports, app: str) -> list[Item]:
+def _forget_names(ports: Ports, app: str) -> None:
+    """Forget deleted segments. Nobody who began before they were deleted is at work any more, so what he left goes."""
     items = reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT)
-    return [item for item in items if item.body["state"] == DELETED]
+    forgotten = _expired(ports, (item for item in items if item.body["state"] == DELETED), _NAMES_KEPT)
+    for item in forgotten:
+        if "function" in item.body:
+            ports.functions.remove(app, str(item.body["function"]), item.key.sort.removeprefix(keys.SEGMENT))
+    _forget(ports, forgotten)
 
 
-def _forget(ports: Ports, items: Iterable[Item], after: timedelta) -> None:
+def _expired(ports: Ports, items: Iterable[Item], after: timedelta) -> list[Item]:
     oldest = stamp(ports.clock.now() - after)
-    _commit_each(ports, [Delete(item.key, item.revision) for item in items if str(item.body["at"]) < oldest])
+    return [item for item in items if str(item.body["at"]) < oldest]
+
+
+def _forget(ports: Ports, items: Iterable[Item]) -> None:
+    _commit_each(ports, [Delete(item.key, item.revision) for item in items])
