@@ -37,6 +37,7 @@ class _Made:
     latest: Json
     code: bytes
     changed: bool = True
+    published: int = 0
     versions: dict[str, tuple[Json, bytes]] = field(default_factory=dict)
     aliases: dict[str, Json] = field(default_factory=dict)
     urls: dict[str, Json] = field(default_factory=dict)
@@ -92,7 +93,8 @@ class StrictLambda:
         if given["CodeSha256"] != made.latest["CodeSha256"]:
             raise fault("InvalidParameterValueException", "CodeSha256 differs")
         if made.changed:
-            number = str(len(made.versions) + 1)
+            made.published += 1  # A number is never used again.
+            number = str(made.published)
             state = {**made.latest, "Version": number, "State": "Pending" if self.slow else "Active"}
             made.versions[number] = (state, made.code)
             made.changed = False
