@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -271,7 +270,11 @@ def serves_every_file(api: Api) -> None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.__name__ for operation in OPERATIONS])
 def test_wherever_it_dies_nothing_answered_is_lost_and_repeating_finishes_it(
-    warm: tuple[Path, str], tmp_path: Path, operation: Operation, after: bool, capfd: pytest.CaptureFixture[str]
+    warm: tuple[Path, str],
+    tmp_path: Path,
+    operation: Operation,
+    after: bool,
+    record_property: Callable[[str, object], None],
 ) -> None:
     data, token = warm
     days = LATER_DAYS if operation is prune else 0
@@ -284,5 +287,4 @@ def test_wherever_it_dies_nothing_answered_is_lost_and_repeating_finishes_it(
         except BaseException as fault:
             fault.add_note(f"killed {'after' if after else 'before'} call {number} of {len(calls)}, {name}")
             raise
-    with capfd.disabled():
-        print(f"\n{operation.__name__}: {len(calls)} stop points {'after' if after else 'before'}", os.linesep)  # noqa: T201 - a figure to report.
+    record_property(f"{operation.__name__}: kills {'after' if after else 'before'} a call", len(calls))
