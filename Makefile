@@ -6,7 +6,7 @@ LINTERS := .tools/linters
 PEERS := .tools/peers
 WORKFLOWS = $(wildcard examples/*.yml .github/workflows/*.yml)
 
-.PHONY: help demo demo-aws test lint bench openapi action dist site lock
+.PHONY: help demo demo-aws test lint fuzz bench openapi action dist site lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: .venv/dev.ok $(LINTERS)/ok .tools/sam/ok .tools/checkov/ok ## Check style,
 	.tools/sam/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam validate --lint --region eu-west-1
 	.tools/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml
+
+fuzz: .venv/dev.ok ## Make 10,000 calls of the API that a fuzzer thinks up, with each role's token
+	PULLPROD_FUZZ_CALLS=10000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/system/test_fuzz.py
 
 bench: .venv/dev.ok $(PEERS)/ok action ## Measure publish, swap and edge against what people use otherwise; count AWS calls
 	sh scripts/install-tools.sh rsync nginx wrk python3-doc debian-handbook

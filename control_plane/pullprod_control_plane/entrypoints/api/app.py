@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from . import access, answered, problems
 from .routes import apps, pointers, previews, tokens, versions
-from .routes.answers import ok
+from .routes.answers import OPEN, ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def create(resolver: Resolver, control: ControlPlane) -> Resolver:
     resolver.use([inject, access.foresee, access.admit])
     for part in (apps, versions, pointers, previews, tokens):
         resolver.include_router(part.router)
-    resolver.get("/v1/health", tags=["service"], operation_id="health", security=[])(_health)
+    resolver.get("/v1/health", tags=["service"], operation_id="health", responses=OPEN, security=[])(_health)
     resolver.get("/v1/openapi.json", include_in_schema=False)(lambda: _openapi(resolver))
     problems.install(resolver)
     return resolver

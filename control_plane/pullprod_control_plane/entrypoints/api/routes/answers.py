@@ -35,6 +35,7 @@ _ALWAYS: Mapping[int, dict[str, Any]] = {
     503: _problem("Too busy; try again"),
     507: _problem("The storage is full"),
 }
+OPEN: dict[int, OpenAPIResponse] = {status: _ALWAYS[status] for status in (200, 429, 431)}  # type: ignore[misc]
 READS: dict[int, OpenAPIResponse] = dict(_ALWAYS)  # type: ignore[arg-type] # Powertools' TypedDicts are closed.
 CREATES: dict[int, OpenAPIResponse] = {**READS, 201: {"description": "Created"}}
 CONFIGURES: dict[int, OpenAPIResponse] = {
