@@ -25,7 +25,7 @@ from ...domain.swaps import Swap
 from ...domain.trust import Mismatch, Rule
 from ...domain.versions import Version
 from ...ports import Upload
-from . import answered, taken
+from . import answered, compared, taken
 
 if TYPE_CHECKING:
     from ...bootstrap import ControlPlane
@@ -200,9 +200,9 @@ def begun(control: ControlPlane, record: Begun, not_followed: Sequence[Stayed]) 
     )
 
 
-def commits(control: ControlPlane, app_name: str, difference: Difference) -> answered.Commits:
+def commits(control: ControlPlane, app_name: str, difference: Difference) -> compared.Commits:
     """Return commits gained and lost, with what is known of the newest of them."""
-    return answered.Commits(
+    return compared.Commits(
         gained=_lines(control, app_name, difference.gained),
         lost=_lines(control, app_name, difference.lost),
         complete=difference.complete,
@@ -211,22 +211,22 @@ def commits(control: ControlPlane, app_name: str, difference: Difference) -> ans
     )
 
 
-def _lines(control: ControlPlane, app_name: str, shas: Sequence[str]) -> list[answered.CommitLine]:
+def _lines(control: ControlPlane, app_name: str, shas: Sequence[str]) -> list[compared.CommitLine]:
     known = [_line(control, app_name, sha) for sha in islice(shas, _NAMED_COMMITS)]
-    return known + [answered.CommitLine(commit=sha, message=None, version=None) for sha in shas[_NAMED_COMMITS:]]
+    return known + [compared.CommitLine(commit=sha, message=None, version=None) for sha in shas[_NAMED_COMMITS:]]
 
 
-def _line(control: ControlPlane, app_name: str, sha: str) -> answered.CommitLine:
+def _line(control: ControlPlane, app_name: str, sha: str) -> compared.CommitLine:
     published = references.versions_of(control.ports, app_name, sha)
     newest = max(published, key=lambda v: v.begun_at, default=None)
     if newest is None:
-        return answered.CommitLine(commit=sha, message=None, version=None)
-    return answered.CommitLine(commit=sha, message=newest.message.partition("\n")[0], version=newest.id)
+        return compared.CommitLine(commit=sha, message=None, version=None)
+    return compared.CommitLine(commit=sha, message=newest.message.partition("\n")[0], version=newest.id)
 
 
-def files(record: Files) -> answered.Files:
+def files(record: Files) -> compared.Files:
     """Return which files differ."""
-    return answered.Files(
+    return compared.Files(
         added=record.added[:_LISTED],
         changed=record.changed[:_LISTED],
         removed=record.removed[:_LISTED],
@@ -236,24 +236,24 @@ def files(record: Files) -> answered.Files:
     )
 
 
-def plan(control: ControlPlane, record: Plan) -> answered.Plan:
+def plan(control: ControlPlane, record: Plan) -> compared.Plan:
     """Return what a swap would do."""
     proposal = record.proposal
     shown = pointer(control, proposal.pointer)
     preview = control.addresses.host(shown.name, proposal.app.name)
     hosts = [*([preview] if preview else []), *shown.hosts]
-    return answered.Plan(
+    return compared.Plan(
         pointer=shown,
         version=version(control, proposal.version),
         allowed=record.allowed,
         guards=[
-            answered.Guard(name=v.guard, outcome=v.outcome.value, detail=v.detail, overridable=v.overridable)
+            compared.Guard(name=v.guard, outcome=v.outcome.value, detail=v.detail, overridable=v.overridable)
             for v in record.verdicts
         ],
         commits=commits(control, proposal.app.name, proposal.commits),
         files=files(record.files),
         hosts=hosts,
-        targets=[answered.Target(kind="edge-route", name=host) for host in hosts],
+        targets=[compared.Target(kind="edge-route", name=host) for host in hosts],
     )
 
 

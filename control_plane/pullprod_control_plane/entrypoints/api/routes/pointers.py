@@ -12,7 +12,7 @@ from ....application import holds, look, reading, swap
 from ....application.swap import Done, Order
 from ....domain.pointers import Pointer, PointerState
 from ....domain.roles import Call, covers
-from .. import access, answered, present, taken
+from .. import access, answered, compared, present, taken
 from .answers import READS, SWAPS, answer, ok
 from .parameters import AppName, IdempotencyKey, IfMatch, PointerName
 
@@ -44,7 +44,7 @@ def _answer(pointer: Pointer) -> Response[answered.Pointer]:
 
 
 @router.post("/v1/apps/<app>/pointers/<name>/plan", tags=["pointers"], operation_id="plan", responses=READS)
-def plan_swap(app: AppName, name: PointerName, body: Annotated[taken.VersionTaken, Body()]) -> Response[answered.Plan]:
+def plan_swap(app: AppName, name: PointerName, body: Annotated[taken.VersionTaken, Body()]) -> Response[compared.Plan]:
     """Tell what a swap would do; nothing is changed."""
     control = access.control(router)
     return ok(present.plan(control, swap.plan(control.ports, control.addresses, app, name, body.version)))

@@ -16,7 +16,7 @@ from ....domain.functions import Function
 from ....domain.manifests import Commit, File, Manifest, Site
 from ....domain.roles import Token
 from ....domain.versions import State, Version
-from .. import access, answered, present, taken
+from .. import access, answered, compared, present, taken
 from .answers import CREATES, FINISHES, READS, answer, created, ok
 from .parameters import AppName, VersionId, VersionRef
 
@@ -161,13 +161,13 @@ def get_diff(
     app: AppName,
     from_: Annotated[str, Query(alias="from", min_length=1, max_length=300)],
     to: Annotated[str, Query(min_length=1, max_length=300)],
-) -> Response[answered.Diff]:
+) -> Response[compared.Diff]:
     """Tell which commits and files differ between two references."""
     control = access.control(router)
     reading.find_app(control.ports, app)
     between = diff.between(control.ports, app, from_, to)
     return ok(
-        answered.Diff(
+        compared.Diff(
             from_version=present.version(control, between.first),
             to_version=present.version(control, between.second),
             commits=present.commits(control, app, between.commits),
