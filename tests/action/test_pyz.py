@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,9 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def archive(pyz: Path) -> zipfile.ZipFile:
-    return zipfile.ZipFile(pyz)
+def archive(pyz: Path) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(pyz) as opened:
+        yield opened
 
 
 def run(pyz: Path, job: Job, python: str = sys.executable, cwd: Path | None = None, **more: str) -> Done:
