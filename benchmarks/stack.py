@@ -27,8 +27,8 @@ REGION = "eu-west-1"
 class Shows:
     """Probe: the address of a version shows it; what it takes to ask is no call of AWS."""
 
-    def get(self, host: str, path: str) -> Answer:
-        del path
+    def get(self, host: str, path: str, share: str | None = None) -> Answer:
+        del path, share
         return Answer(200, host.partition("--")[0])
 
 
@@ -98,14 +98,15 @@ def _environment(urls: dict[str, str]) -> dict[str, str]:
 
 
 def _settings() -> AwsSettings:
-    keys = [("PK", "HASH"), ("SK", "RANGE")]
+    keys: Any = [("PK", "HASH"), ("SK", "RANGE")]
     boto3.client("dynamodb").create_table(
         TableName="ledger",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
     )
-    boto3.client("s3").create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": REGION})
+    where: Any = {"LocationConstraint": REGION}
+    boto3.client("s3").create_bucket(Bucket="files", CreateBucketConfiguration=where)
     routes = boto3.client("cloudfront").create_key_value_store(Name="routes")["KeyValueStore"]["ARN"]
     names = {
         "URL": "https://api.example.com",

@@ -28,6 +28,7 @@ class Wire:
 
     def __init__(self) -> None:
         boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION is not None
         events = boto3.DEFAULT_SESSION.events
         events.register("before-call.cloudfront-keyvaluestore", _without_account)
         events.register("before-send", self._sent)

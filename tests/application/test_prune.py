@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import VersionNotReady
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Put
+from tests.support.tapped import counted, tap
 from tests.support.world import APP, BOB, World, opened, page, receipt
 
 STRICT = Retention(keep_days=1, keep_newest=1, keep_per_branch=1)
@@ -199,3 +201,32 @@ def test_receipts_are_kept_for_a_week(world: World) -> None:
     prune.run(world.ports, APP)
     left = [item.key.sort.rpartition("#")[2] for item in reading.everything(world.ledger, keys.RECEIPTS)]
     assert left == ["new"]
+
+
+def test_a_prune_of_many_versions_makes_no_more_calls_than_one_of_few(world: World) -> None:
+    made = []
+    for number in (1, 2, 30):  # The first leaves what all others find to forget.
+        for name in range(number):
+            world.publish({"index.html": b"%d" % name}, f"{number} {name}", branch=None)
+        world.clock.go_on(days=30)
+        world.publish({"index.html": b"newest"}, f"{number} newest", branch=None)
+        ports, calls = counted(world.ports)
+        assert len(prune.run(ports, APP).versions) >= number
+        made.append(Counter(name for name, _ in calls))
+    assert made[1] == made[2]
+
+
+def test_what_others_change_at_the_same_moment_is_left_to_them_and_all_else_is_pruned(world: World) -> None:
+    versions = [world.publish({"index.html": b"%d" % name}, f"{name}", branch=None) for name in range(4)]
+    world.clock.go_on(days=30)
+    world.publish({"index.html": b"newest"}, "newest", branch=None)
+    others = iter([versions[1], versions[2]])
+
+    def revokes(name: str, args: tuple[list[Put]]) -> None:
+        if name == "ledger.commit" and len(args[0]) > 1 and (version := next(others, None)):
+            revoke.revoke(world.ports, APP, version.id, BOB, "leaked")
+
+    pruned = prune.run(tap(world.ports, before=revokes), APP)
+    assert [version.id for version in pruned.versions] == [versions[0].id, versions[3].id]
+    left = [world.version(version.id).state for version in versions]
+    assert left == [State.RETIRED, State.REVOKED, State.REVOKED, State.RETIRED]
