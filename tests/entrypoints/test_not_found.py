@@ -98,6 +98,8 @@ def test_a_page_that_is_not_there_is_pinned_as_any_other() -> None:
 
     assert re.fullmatch(rf"pullprod={VERSION}\.7\.\d{{10}}; Path=/; HttpOnly; SameSite=Lax", fresh[0])
     assert kept == [f"pullprod={VERSION}.7.1700000000; Path=/; HttpOnly; SameSite=Lax"]
+    signed = f"{VERSION}.7.1700000000.{'s' * 43}"
+    assert ask(None, x_pullprod_route=signed, x_pullprod_flags="dp")["cookies"][0].startswith(f"pullprod={signed};")
 
 
 @pytest.mark.parametrize("route", ["x", f"{VERSION}.7; Domain=evil.example", f"{VERSION}.7\r\nx: y"])
