@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from .domain.names import Addresses
+from .domain.trust import GITHUB_ISSUER
 from .ports import Clock, Ports, Verifier
 from .settings import AwsSettings, LocalSettings
 
@@ -19,11 +20,15 @@ AsgiApp = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """What entry points need: the ports, how previews are addressed, and who verifies what workflow runs show."""
+    """What entry points need: the ports, how previews are addressed, and who verifies what workflow runs show.
+
+    `issuer` is the one that a rule of trust means which names none.
+    """
 
     ports: Ports
     addresses: Addresses
     verifier: Callable[[], Verifier]
+    issuer: str = GITHUB_ISSUER
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def local(settings: LocalSettings) -> LocalSystem:
             adapter.close()
 
     return LocalSystem(
-        control=ControlPlane(ports, settings.addresses, _verifier(settings.api_url, settings.issuers, clock)),
+        control=_control(ports, settings, settings.api_url, clock),
         uploads=UploadServer(store),
         edge=EdgeServer(edge.get, store.served, functions),
         wait=worker.wait,
@@ -113,7 +118,7 @@ def aws(settings: AwsSettings) -> ControlPlane:
         probe=HttpsProbe(settings.preview_domain or settings.distribution_host, settings.distribution_host),
         clock=clock,
     )
-    return ControlPlane(ports, settings.addresses, _verifier(settings.url, settings.issuers, clock))
+    return _control(ports, settings, settings.url, clock)
 
 
 def files() -> Any:
@@ -122,6 +127,11 @@ def files() -> Any:
     from .adapters.aws.s3_store import CLIENT
 
     return Client("s3", **CLIENT)
+
+
+def _control(ports: Ports, settings: LocalSettings | AwsSettings, url: str, clock: Clock) -> ControlPlane:
+    issuers = settings.issuers
+    return ControlPlane(ports, settings.addresses, _verifier(url, issuers, clock), issuers[0])
 
 
 def _verifier(audience: str, issuers: Sequence[str], clock: Clock) -> Callable[[], Verifier]:

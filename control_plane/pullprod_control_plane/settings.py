@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .domain.names import Addresses
-
-# https://docs.github.com/actions/reference/security/oidc
-GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+from .domain.trust import GITHUB_ISSUER
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
     """A control plane on one machine: where its data lies, the loopback port that it listens on, whose tokens it takes.
 
-    `issuers` are the addresses of the OIDC issuers of workflow runs, letter by letter as their tokens name them.
+    `issuers` are the addresses of the OIDC issuers of workflow runs, letter by letter as their tokens name them. Rules
+    of trust that name none mean the first.
     """
 
     data: Path

@@ -54,6 +54,8 @@ def test_old_and_new_subjects_make_no_difference() -> None:
 @pytest.mark.parametrize(
     ("claim", "found"),
     [
+        ("iss", "https://github.example.com/_services/token"),  # There, somebody else's repository has our id.
+        ("iss", None),
         ("repository_id", "740"),  # A foreign repository with our name, or ours recreated by somebody else.
         ("repository_id", None),
         ("repository_id", ""),
@@ -143,6 +145,9 @@ def test_the_nearest_rule_is_the_one_that_is_told_about() -> None:
         {"refs": ()},
         {"refs": ("",)},
         {"refs": ("x",) * 21},
+        {"issuer": ""},
+        {"issuer": "token.actions.githubusercontent.com"},
+        {"issuer": "https://github.example.com/a b"},
         {"workflow": "release.yml"},
         {"workflow": "acme/shop/*"},
         {"pointers": ("no--good",)},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pullprod_control_plane.settings import GITHUB_ISSUER, AwsSettings
+from pullprod_control_plane.domain.trust import GITHUB_ISSUER
+from pullprod_control_plane.settings import AwsSettings
 
 NEEDED = {
     "PULLPROD_URL": "https://api.example.com",

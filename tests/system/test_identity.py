@@ -105,6 +105,24 @@ def test_a_run_of_another_branch_cannot_move_what_follows_main_by_calling_itself
     assert trusting.api.ok("GET", "/v1/apps/followed/pointers/production")["generation"] == 0
 
 
+def test_the_ids_of_a_rule_are_those_of_one_github(tmp_path: Path) -> None:
+    with issuer() as ours, issuer() as another:
+        server = Server(tmp_path / "data", options=("--issuer", ours.url, "--issuer", another.url)).start()
+        try:
+            with client(server.url, server.token) as api:
+                told = api.ok("PUT", "/v1/apps/shop", {"trust": [RULE]})["trust"]
+                assert [rule["issuer"] for rule in told] == [ours.url]
+                trusting = Trusting(server, ours, api)
+                assert trusting.exchange(ours.token(trusting.audience))["role"] == "publisher"
+                with client(server.url, another.token(trusting.audience)) as stranger:
+                    problem = refused(stranger.call("POST", "/v1/token", {"app": "shop"}), 403, "forbidden")
+                assert problem["claim"] == "iss"
+                api.ok("PUT", "/v1/apps/shop", {"trust": [problem["would_admit"]]})
+                assert trusting.exchange(another.token(trusting.audience))["role"] == "publisher"
+        finally:
+            server.stop()
+
+
 def test_of_many_exchanges_of_one_proof_at_once_one_gets_a_token(trusting: Trusting) -> None:
     proof = trusting.issuer.token(trusting.audience)
 

@@ -46,6 +46,7 @@ def trust_command() -> None:
 @click.option("--ref", "refs", multiple=True, help="Only refs like refs/heads/release-* (repeatable); any branch else.")
 @click.option("--environment", help="Only jobs of this GitHub environment.")
 @click.option("--workflow", help="Only this workflow: release.yml, or OWNER/NAME/.github/workflows/release.yml.")
+@click.option("--issuer", help="The GitHub that the ids are of, as its OIDC tokens name it; the server's first else.")
 @click.option("--repository-id", help="The repository's id; asked of GitHub, with GITHUB_TOKEN, if left out.")
 @click.option("--owner-id", help="The owner's id; likewise.")
 @connected
@@ -98,7 +99,7 @@ def _list(context: Context) -> None:
 def _facts(rule: Rule) -> list[tuple[str, str]]:
     ids = f"repository {rule['repository_id']}, owner {rule['repository_owner_id']}"
     lists = [(name, ", ".join(rule[name])) for name in ("pointers", "events", "refs")]
-    texts = [(name, rule[name]) for name in ("environment", "workflow")]
+    texts = [(name, rule[name]) for name in ("environment", "workflow", "issuer")]
     told = [("ids", ids), ("role", rule["role"]), *lists, *texts]
     return [("repository", rule["repository"]), *((name, value) for name, value in told if value)]
 
@@ -195,5 +196,5 @@ def _command(rule: Rule) -> str:
     words += ["--repository-id", rule["repository_id"], "--owner-id", rule["repository_owner_id"]]
     words += [word for event in rule["events"] for word in ("--event", event)]
     words += [word for ref in rule["refs"] for word in ("--ref", ref)]
-    words += ["--environment", rule["environment"]] if rule["environment"] else []
+    words += [word for name in ("environment", "issuer") if rule[name] for word in (f"--{name}", rule[name])]
     return "  " + shlex.join(words)

@@ -17,10 +17,13 @@ from .json import Json
 from .names import check_pointer
 from .roles import Role
 
+# https://docs.github.com/actions/reference/security/oidc
+GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 MAX_RULES = 50
 MAX_PATTERNS = 20
 _MAX_TEXT = 300
 _ID = re.compile(r"[1-9][0-9]{0,18}")
+_ISSUER = re.compile(r"https?://[!-~]{1,250}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
 _WORKFLOW = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}/[^@*\s]{1,200}(@\S{1,200})?")
 
@@ -35,7 +38,7 @@ class Use(Enum):
 
 # Every claim of a token that GitHub issues stands here once. What is ignored is so on purpose, for the reason given.
 CLAIMS: Mapping[str, Use] = {
-    "iss": Use.REQUIRED,
+    "iss": Use.COMPARED,  # With the verifier's list, too. Ids of one GitHub mean nothing at another.
     "aud": Use.REQUIRED,
     "exp": Use.REQUIRED,
     "nbf": Use.REQUIRED,
@@ -85,6 +88,7 @@ class Rule:
     `refs` are patterns in which `*` stands for any characters. `environment` and `workflow` (as in
     `org/repo/.github/workflows/release.yml`, with or without `@ref`) are None where any will do. `repository` is
     its name when the rule was made, for people. `pointers` are those that may be moved; a publisher needs none.
+    `issuer` is the GitHub that knows the repository by these ids.
     """
 
     repository: str
@@ -96,6 +100,7 @@ class Rule:
     refs: tuple[str, ...] = DEFAULT_REFS
     environment: str | None = None
     workflow: str | None = None
+    issuer: str = GITHUB_ISSUER
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ def _check_repository(rule: Rule) -> None:
         raise _bad("names repositories and owners by their numeric ids, as `gh api repos/OWNER/NAME` shows them")
     if not _REPOSITORY.fullmatch(rule.repository):
         raise _bad(f"has the repository {rule.repository[:80]!r}, which is not like owner/name")
+    if not _ISSUER.fullmatch(rule.issuer):
+        raise _bad(f"has the issuer {rule.issuer[:80]!r}, which is no address")
     if rule.workflow is not None and not _WORKFLOW.fullmatch(rule.workflow):
         raise _bad(f"has the workflow {rule.workflow[:80]!r}, which is not like owner/name/.github/workflows/file.yml")
 
@@ -152,6 +159,7 @@ def _bad(what: str) -> InvalidRequest:
 def mismatches(rule: Rule, claims: Mapping[str, str]) -> list[Mismatch]:
     """Return what keeps `rule` from admitting a run with these verified claims; nothing if it admits it."""
     wanted = {
+        "iss": rule.issuer,
         "repository_id": rule.repository_id,
         "repository_owner_id": rule.repository_owner_id,
         "event_name": " or ".join(rule.events),
@@ -222,6 +230,7 @@ def admitting_rule(claims: Mapping[str, str]) -> Rule | None:
         events=(claims.get("event_name", ""),),
         refs=(claims.get("ref", ""),),
         environment=claims.get("environment"),
+        issuer=claims.get("iss", ""),
     )
     try:
         check_rules([rule])
@@ -261,4 +270,5 @@ def _line(rule: Rule | None) -> Json:
         "events": list(rule.events),
         "refs": list(rule.refs),
         "environment": rule.environment,
+        "issuer": rule.issuer,
     }

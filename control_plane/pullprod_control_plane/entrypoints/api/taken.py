@@ -115,7 +115,8 @@ class GuardsTaken(Taken):
 class RuleTaken(Taken):
     """A kind of workflow run that is trusted. In `refs`, `*` stands for any characters; null fits anything.
 
-    A repository is known by its ids, as `gh api repos/OWNER/NAME` tells them; its name is for people.
+    A repository is known by its ids, as `gh api repos/OWNER/NAME` tells them; its name is for people. `issuer` is the
+    GitHub that these ids are of; null means the control plane's first.
     """
 
     repository: Annotated[str, StringConstraints(max_length=140)]
@@ -127,6 +128,7 @@ class RuleTaken(Taken):
     refs: Annotated[list[Ref], Field(max_length=MAX_PATTERNS)] = list(DEFAULT_REFS)
     environment: Ref | None = None
     workflow: Annotated[str, StringConstraints(max_length=600)] | None = None
+    issuer: Annotated[str, StringConstraints(max_length=300)] | None = None
 
 
 class AppTaken(Taken):

@@ -31,7 +31,8 @@ def command(data: Path, port: int, issuers: tuple[str, ...]) -> None:
     from ... import bootstrap  # noqa: PLC0415
     from ...application import tokens  # noqa: PLC0415
     from ...domain.errors import PullprodError  # noqa: PLC0415
-    from ...settings import GITHUB_ISSUER, LocalSettings  # noqa: PLC0415
+    from ...domain.trust import GITHUB_ISSUER  # noqa: PLC0415
+    from ...settings import LocalSettings  # noqa: PLC0415
     from . import server  # noqa: PLC0415
 
     settings = LocalSettings(data.resolve(), port, issuers or (GITHUB_ISSUER,))

@@ -51,16 +51,16 @@ def put_app(
         lineage=body.guards.lineage,
         retention=Retention(**body.retention.model_dump()),
         drift=body.drift,
-        trust=tuple(_rule(rule) for rule in body.trust),
+        trust=tuple(_rule(rule, access.control(router).issuer) for rule in body.trust),
     )
     control = access.control(router)
     record, new = apps.configure(control.ports, app, wanted, access.expected(router))
     return created(present.app(control, record)) if new else ok(present.app(control, record))
 
 
-def _rule(body: taken.RuleTaken) -> Rule:
+def _rule(body: taken.RuleTaken, issuer: str) -> Rule:
     lists = {name: tuple(getattr(body, name)) for name in ("pointers", "events", "refs")}
-    return Rule(**{**body.model_dump(), **lists, "role": Role(body.role)})
+    return Rule(**{**body.model_dump(), **lists, "role": Role(body.role), "issuer": body.issuer or issuer})
 
 
 @router.post("/v1/apps/<app>/prune", tags=["apps"], operation_id="prune", responses=READS)

@@ -40,7 +40,7 @@ def explain_trust(app: AppName, body: Annotated[taken.ExplainTaken, Body()]) -> 
         raise InvalidRequest("Send either the token or its claims.", where="token")
     if body.token is not None:
         return ok(present.explained(exchange.explain(control.ports, control.verifier(), app, body.token)))
-    claims = {name: str(value) for name, value in (body.claims or {}).items()}
+    claims = {"iss": control.issuer, **{name: str(value) for name, value in (body.claims or {}).items()}}
     return ok(present.explained(exchange.explain_claims(control.ports, app, claims)))
 
 
