@@ -257,9 +257,13 @@ def faults(calls: list[str]) -> Iterator[Fault]:
     """Let each call fail before it takes effect, and each that has one after it too; the ways to do so take turns."""
     for number, call in enumerate(calls):
         yield Fault(call, BEFORE[number % len(BEFORE)])
-        if not call.partition(".")[2].startswith(READS):
+        if changes_something(call):
             yield Fault(call, AFTER[number % len(AFTER)])
             yield Fault(call, Kind.TWICE)
+
+
+def changes_something(call: str) -> bool:
+    return not call.partition(".")[2].startswith(READS)
 
 
 @pytest.mark.parametrize(
@@ -283,3 +287,21 @@ def test_whichever_call_fails_nothing_accepted_is_lost_and_repeating_finishes_it
             failed.add_note(f"{operation.__name__}: {fault.call}, {fault.kind.value}")
             raise
     record_property(f"{operation.__name__}: faults of {len(calls)} calls of AWS", len(listed))
+
+
+def test_a_reconciler_that_another_overtakes_at_any_step_does_no_harm(
+    stack: Stack, interrupted: Remembered, record_property: Callable[[str, object], None]
+) -> None:
+    calls, whole = Case(stack, interrupted, reconcile).undisturbed()
+    steps = [call for call in calls if changes_something(call)]
+    for step in steps:
+        stack.bring_back(interrupted)
+        with stack.faults.watching(before={step: lambda: stack.world().reconcile()}):
+            stack.world().reconcile()
+        assert stack.faults.struck
+        settle(stack.world())
+        ports = stack.looked_at()
+        check_safe(ports)
+        check_settled(ports)
+        assert facts(ports, stack) == whole, step
+    record_property("reconcile: steps at which another did a whole round", len(steps))

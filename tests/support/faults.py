@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -53,26 +53,37 @@ class Faults:
     calls: list[str] = field(default_factory=list)
     struck: bool = False
     _fault: Fault | None = None
+    _before: dict[str, Callable[[], object]] = field(default_factory=dict)
+    _aside: bool = False
     _seen: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def watching(self, fault: Fault | None = None) -> Iterator[list[str]]:
-        """List the calls of a block; the fault's goes wrong."""
+    def watching(
+        self, fault: Fault | None = None, before: Mapping[str, Callable[[], object]] | None = None
+    ) -> Iterator[list[str]]:
+        """List the calls of a block; the fault's goes wrong. What is done `before` one of them is not listed."""
         self.calls, self._seen, self._fault, self.struck = [], Counter(), fault, False
+        self._before = dict(before or {})
         try:
             yield self.calls
         finally:
-            self._fault = None
+            self._fault, self._before = None, {}
 
     def through(self, what: str, send: Callable[[], Any], refuse: Callable[[Kind], Any]) -> Any:
         """Return what a call is answered with; `refuse` returns, or raises, what says that it was not taken."""
+        if self._aside:
+            return send()
         with self._lock:
             self._seen[what] += 1
             name = f"{what} {self._seen[what]}"
             self.calls.append(name)
             kind = self._fault.kind if self._fault and self._fault.call == name else None
             self.struck = self.struck or kind is not None
+        if act := self._before.pop(name, None):
+            self.struck = self._aside = True
+            act()
+            self._aside = False
         if kind is None:
             return send()
         if kind is Kind.UNREACHABLE:
