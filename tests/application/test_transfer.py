@@ -124,3 +124,24 @@ def test_pages_follow_one_another_until_everything_was_planned(world: World, mon
     assert third.next_cursor is None
     asked = {upload.object.key for part in (first.uploads, second, third) for upload in part.items}
     assert len(asked) == 300
+
+
+def test_a_page_looks_no_further_than_it_needs_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "PAGE", 20)
+    first = world.begin(MANY, "a")
+    ports, calls = counted(world.ports)
+    page = publish.uploads(ports, APP, first.version.id, first.uploads.next_cursor)
+    assert (len(page.items), page.next_cursor is None) == (20, False)
+    assert sum(len(args[0]) for name, args in calls if name == "store.missing") == 40
+
+
+def test_a_page_looks_past_what_has_arrived(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "PAGE", 20)
+    begun = world.begin(MANY, "a")
+    *others, last = sorted(begun.missing, key=lambda obj: obj.key)
+    for obj in others:
+        body = MANY[segments.path_in(obj.key)]
+        world.store.write(obj, body)
+    page = publish.uploads(world.ports, APP, begun.version.id, None)
+    assert [upload.object for upload in page.items] == [last]
+    assert page.next_cursor is None

@@ -52,7 +52,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
         if version.state is State.READY:
             follow.adopt(ports, addresses, configured, version, manifest.commit.branch, caller)
             return Begun(version, new is not None, Page([], None), [])
-        plan = transfer.plan(ports, version, None, manifest.files, new or frozenset())
+        plan = transfer.plan(ports, version, manifest.files, new or frozenset())
         return Begun(version, new is not None, plan.page, plan.missing)
     raise Busy("Too many publishes of this app at once. Try again.")
 
@@ -62,7 +62,7 @@ def uploads(ports: Ports, app: str, version_id: str, cursor: str | None) -> Page
     version = reading.find_version(ports, app, version_id).record
     if version.state is not State.UPLOADING:
         return Page([], None)
-    return transfer.plan(ports, version, reading.position(cursor)).page
+    return transfer.page(ports, version, reading.position(cursor))
 
 
 def finalize(ports: Ports, addresses: Addresses, app: str, version_id: str, caller: Caller) -> Version:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -31,27 +31,43 @@ class Plan:
     missing: list[StoredObject]
 
 
-def plan(
-    ports: Ports,
-    version: Version,
-    after: str | None,
-    files: Iterable[File] | None = None,
-    new: Container[str] = frozenset(),
-) -> Plan:
-    """Place the next missing objects after a key, at most a page of them; return leave to send what is nowhere.
+def plan(ports: Ports, version: Version, files: Iterable[File], new: Container[str]) -> Plan:
+    """Place the first missing objects, at most a page of them; return leave to send what is nowhere.
 
-    `files` are the version's, read from the store unless they are known; segments whose digests are `new` have nothing
-    yet. A content that several objects have is asked for with the first of them; `require` places the others.
+    `files` are the version's; segments whose digests are `new` have nothing yet. A content that several objects have is
+    asked for with the first of them; `require` places the others.
     """
     wanted = _wanted(ports, version, reading.segments(ports, version), files)
-    first = {obj.key for obj in {obj.sha256: obj for obj in reversed(wanted)}.values()}
-    missing = _missing(ports, [obj for obj in wanted if after is None or obj.key > after], new)
-    sources = _sources(ports, version, missing)
+    missing = _missing(ports, wanted, new)
+    first, sources = _first(wanted), _sources(ports, version, missing)
+    page = _page(ports, missing, first, sources)
+    later = [obj for obj in missing[PAGE:] if obj.key in first and obj.sha256 not in sources]
+    return Plan(page, [upload.object for upload in page.items] + later)
+
+
+def page(ports: Ports, version: Version, after: str | None) -> Page[Upload]:
+    """Do as `plan` does with the next missing objects after a key; those after them are not looked for."""
+    wanted = _wanted(ports, version, reading.segments(ports, version))
+    rest = [obj for obj in wanted if after is None or obj.key > after]
+    missing: list[StoredObject] = []
+    for start in range(0, len(rest), PAGE):
+        missing += ports.store.missing(rest[start : start + PAGE])
+        if len(missing) > PAGE:
+            break
+    return _page(ports, missing, _first(wanted), _sources(ports, version, missing))
+
+
+def _first(wanted: Sequence[StoredObject]) -> Container[str]:
+    """Return the keys of the objects with which their content is asked for."""
+    return {obj.key for obj in {obj.sha256: obj for obj in reversed(wanted)}.values()}
+
+
+def _page(
+    ports: Ports, missing: Sequence[StoredObject], first: Container[str], sources: Mapping[str, str]
+) -> Page[Upload]:
     part, rest = missing[:PAGE], missing[PAGE:]
     asked = [upload for upload in ports.store.place(part, sources) if upload.object.key in first]
-    later = [obj for obj in rest if obj.key in first and obj.sha256 not in sources]
-    page = Page(asked, reading.cursor(part[-1].key) if rest else None)
-    return Plan(page, [upload.object for upload in asked] + later)
+    return Page(asked, reading.cursor(part[-1].key) if rest else None)
 
 
 def _missing(ports: Ports, objects: list[StoredObject], new: Container[str]) -> list[StoredObject]:
