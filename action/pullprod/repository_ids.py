@@ -6,11 +6,13 @@ Source: https://docs.github.com/rest/repos/repos#get-a-repository
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import requests
 
 from .api import Bearer
-from .errors import NotFoundError, UnreachableError
+from .config import is_loopback
+from .errors import NotFoundError, UnreachableError, UsageError
 
 _TIMEOUT_S = (10, 30)
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
@@ -21,11 +23,14 @@ def look_up(repository: str, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the ids of the repository `owner/name` and of its owner, asked with GITHUB_TOKEN if that is set.
 
     Raises:
+        UsageError: GITHUB_API_URL would carry the token in the clear.
         NotFoundError: there is none of that name, or the token may not see it.
         UnreachableError: GitHub does not answer.
     """
     url = environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/")
     token = environ.get("GITHUB_TOKEN") or None
+    if not url.startswith("https://") and not is_loopback(urlsplit(url).hostname):
+        raise UsageError(f"GITHUB_API_URL is {url}: GitHub's API is reached over https. {_BY_HAND}")
     try:
         answer = requests.get(
             f"{url}/repos/{repository}", headers=_HEADERS, auth=Bearer(token), timeout=_TIMEOUT_S, allow_redirects=False

@@ -57,11 +57,18 @@ def test_what_github_does_not_tell_is_one_error_and_adds_nothing(shell: Shell, f
     assert "the token may not see it" in shell.error("app", "trust", "add", "acme/other", expect=3)
     shell.environ["GITHUB_TOKEN"] = "ghs_made_up"
     assert "not valid" in shell.error("app", "trust", "add", "acme/shop", expect=3)
+    forge.outage = 301
+    assert "use its present name" in shell.error("app", "trust", "add", "acme/shop", expect=3)
     forge.outage = 502
     assert "502" in shell.error("app", "trust", "add", "acme/shop", expect=3)
     shell.environ["GITHUB_API_URL"] = "http://127.0.0.1:1"
     assert "does not answer" in shell.error("app", "trust", "add", "acme/shop", expect=1)
     assert rules(shell) == []
+
+
+def test_a_token_of_github_is_not_sent_in_the_clear(shell: Shell) -> None:
+    shell.environ |= {"GITHUB_API_URL": "http://github.example.com/api/v3", "GITHUB_TOKEN": "ghs_all"}
+    assert "over https" in shell.error("app", "trust", "add", "acme/shop", expect=2)
 
 
 @pytest.mark.parametrize(
