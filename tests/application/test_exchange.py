@@ -9,21 +9,10 @@ from pullprod_control_plane.application import exchange, tokens
 from pullprod_control_plane.domain.errors import Forbidden, NotFound, Unauthenticated
 from pullprod_control_plane.domain.roles import Role, Token
 from pullprod_control_plane.domain.trust import Grant, Rule
-from tests.support.oidc import CLAIMS
+from tests.support.oidc import CLAIMS, Genuine
 from tests.support.world import APP, World
 
 RULE = Rule("acme/shop", "74", "65", Role.PUBLISHER)
-
-
-class Genuine:
-    """Verifier: takes every token for genuine, with claims that the test sets."""
-
-    def __init__(self, **changed: str) -> None:
-        self._claims = {**CLAIMS, **changed}
-
-    def verify(self, token: str) -> Mapping[str, str]:
-        del token
-        return self._claims
 
 
 def exchanged(world: World, app: str = APP, **claims: str) -> tuple[Token, str]:

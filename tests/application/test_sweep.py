@@ -7,7 +7,7 @@ from pullprod_control_plane.domain.errors import Unauthenticated
 from pullprod_control_plane.domain.roles import Role
 from pullprod_control_plane.domain.trust import Rule
 from pullprod_control_plane.ports import Put
-from tests.application.test_exchange import Genuine
+from tests.support.oidc import Genuine
 from tests.support.tapped import counted, once, tap
 from tests.support.world import APP, World, receipt
 

@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.application import holds, previews, tokens
+from pullprod_control_plane.application import exchange, holds, previews, tokens
 from pullprod_control_plane.bootstrap import ControlPlane
 from pullprod_control_plane.domain.locks import Access
 from pullprod_control_plane.domain.roles import LEAST_ROLE, Role
+from pullprod_control_plane.domain.trust import Rule
 from pullprod_control_plane.domain.versions import Version
 from pullprod_control_plane.entrypoints.api import permissions
 from pullprod_control_plane.entrypoints.aws.http_api import HttpApi
 from pullprod_control_plane.ports import Verifier
 from tests.support.domain import GUESSED_TOKEN
 from tests.support.http_api import event
+from tests.support.oidc import Genuine
 from tests.support.world import World, opened, page
 
 DESCRIPTION = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
@@ -36,11 +38,23 @@ MANIFEST = {
     "files": [{"path": "index.html", "size": 1, "sha256": "0" * 64, "type": "text/html"}],
 }
 
+# A run is what its environment is called.
+TRUST = [
+    {
+        "repository": "acme/shop",
+        "repository_id": "74",
+        "repository_owner_id": "65",
+        "role": role.value,
+        "environment": role.value,
+        "pointers": ["next"],
+    }
+    for role in Role
+]
 # The least role of each route, written out beside the table that it is compared with; and a body that it takes.
 ROWS: dict[str, tuple[str, Json | None]] = {
     "GET /v1/apps": ("viewer", None),
     "GET /v1/apps/{app}": ("viewer", None),
-    "PUT /v1/apps/{app}": ("admin", {}),
+    "PUT /v1/apps/{app}": ("admin", {"trust": TRUST}),
     "POST /v1/apps/{app}/prune": ("viewer", {"dry_run": True}),
     "GET /v1/apps/{app}/audit": ("viewer", None),
     "GET /v1/apps/{app}/previews": ("viewer", None),
@@ -80,6 +94,7 @@ LIMITS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no limits": ((), ()),
     "one app": (("shop",), ()),
     "one pointer of one app": (("shop",), ("next",)),
+    "a workflow run": (("shop",), ("next",)),
 }
 
 
@@ -188,18 +203,28 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     secrets: dict[str, str] = {}
     with opened(directory) as world:
         for app in ("shop", "blog"):
-            world.configure(app)
+            world.configure(app, trust=tuple(_rule(role) for role in Role))
             previews.set_access(world.ports, app, Access.LINK, None, "token:boss")
             world.publish(page("old"), "old", branch="old", app=app)
             world.publish(page("new"), "new", branch="main", app=app)
             for pointer in ("next", "production"):
                 world.point(pointer, "branch:main", app=app)
                 world.point(pointer, "branch:old", app=app, force=("lineage",))
-        for role, (name, (apps, pointers)) in product(Role, LIMITS.items()):
-            _, secret = tokens.create(world.ports, tokens.Wanted("caller", role, apps, pointers, 90))
-            secrets[f"{role.value} {name}"] = str(secret)
+        for role, name in product(Role, LIMITS):
+            secrets[f"{role.value} {name}"] = _token(world, role, name)
         secrets["id"] = tokens.create(world.ports, tokens.Wanted("other", Role.VIEWER, (), (), 90))[0].id
     return directory, secrets
+
+
+def _rule(role: Role) -> Rule:
+    return Rule("acme/shop", "74", "65", role, pointers=("next",), environment=role.value)
+
+
+def _token(world: World, role: Role, limits: str) -> str:
+    apps, pointers = LIMITS[limits]
+    if limits == "a workflow run":
+        return exchange.exchange(world.ports, Genuine(environment=role.value, jti=role.value), *apps, "proof")[1]
+    return str(tokens.create(world.ports, tokens.Wanted("caller", role, apps, pointers, 90))[1])
 
 
 @pytest.fixture
@@ -207,7 +232,7 @@ def place(template: tuple[Path, dict[str, str]], tmp_path: Path) -> Iterator[Pla
     directory, secrets = template
     shutil.copytree(directory, tmp_path / "copy")
     with opened(tmp_path / "copy") as world:
-        world.clock.go_on(hours=1)
+        world.clock.go_on(minutes=2)
         yield Place(world, secrets)
 
 
