@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from scripts import edge_in_template, lambda_package
 ROOT = Path(__file__).resolve().parents[2]
 MAX_ZIPPED = 20_000_000
 ARM64 = 183  # EM_AARCH64 of the ELF header.
+PYTHON = re.compile(r"\.(abi3|cpython-313-aarch64-linux-gnu)\.so$")
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +31,11 @@ def test_the_package_has_less_than_20_mb_zipped(package: Path, tmp_path: Path) -
     assert (tmp_path / "package.zip").stat().st_size < MAX_ZIPPED
 
 
-def test_every_binary_in_the_package_is_for_lambdas_processor(package: Path) -> None:
+def test_every_binary_in_the_package_is_for_lambdas_processor_and_python(package: Path) -> None:
     binaries = list(package.rglob("*.so"))
     assert binaries
     assert {struct.unpack_from("<H", path.read_bytes(), 18)[0] for path in binaries} == {ARM64}
+    assert [path.name for path in binaries if not PYTHON.search(path.name)] == []
 
 
 def test_the_package_has_the_models_of_every_service_that_is_called_and_no_other(package: Path) -> None:
