@@ -10,6 +10,7 @@ import pytest
 from pullprod.errors import PullprodError
 from pullprod.runner.github import GitHub as Client
 from pullprod.runner.github import MissingPermissionError
+from tests.support.client import faulty, says
 from tests.support.github import REPOSITORY, GitHub, Token
 
 SHA = "3f9c2a1b7d4e5f60718293a4b5c6d7e8f9012345"
@@ -122,6 +123,14 @@ def test_a_token_that_is_none_an_unknown_commit_and_an_outage_are_told_apart(hub
     hub.outage = 502
     with pytest.raises(PullprodError, match="answered 502"):
         client(hub).status(SHA, "success", "x", "")
+
+
+@pytest.mark.parametrize(("status", "header"), [(429, "Retry-After"), (403, "X-RateLimit-Remaining")])
+def test_too_many_calls_are_not_taken_for_a_missing_permission(status: int, header: str) -> None:
+    refuses = says(status, {"message": "rate limit"}, **{header: "0"})
+    with faulty(refuses) as busy, pytest.raises(PullprodError, match="too many calls") as caught:
+        Client(busy.url, REPOSITORY, "ghs_all").status(SHA, "success", "x", "")
+    assert not isinstance(caught.value, MissingPermissionError)
 
 
 def test_no_answer_is_one_sentence() -> None:

@@ -160,6 +160,13 @@ def test_a_runner_whose_files_cannot_be_written_is_one_error(job: Job, name: str
     assert error.endswith("/nonexistent/file: No such file or directory.")
 
 
+def test_a_run_without_the_runners_files_still_says_what_it_did(job: Job) -> None:
+    job.environ |= {"GITHUB_OUTPUT": "", "GITHUB_STEP_SUMMARY": "", "GITHUB_EVENT_PATH": "/nonexistent/event.json"}
+    done = job.run()
+    assert (done.code, done.outputs, done.summary) == (0, {}, "")
+    assert "is ready: " in done.lines[-1]
+
+
 def test_a_run_again_has_the_outputs_of_the_first(job: Job) -> None:
     first, again = run(job, "publish").outputs, run(job, "publish").outputs
     assert (first["changed"], first["uploaded-files"]) == ("true", "2")

@@ -10,6 +10,8 @@ import pytest
 from cmarkgfm import github_flavored_markdown_to_html
 from cmarkgfm.cmark import Options
 
+from pullprod.api import Api as ClientApi
+from pullprod.errors import PullprodError
 from tests.support.api import Api
 from tests.support.client import commit, git, write
 from tests.support.github import GitHub, Token
@@ -82,6 +84,21 @@ def test_the_summary_tells_how_to_point_production_at_it_and_what_users_would_ga
 
 def test_a_first_publish_says_that_production_shows_nothing(job: Job) -> None:
     assert "Production shows nothing yet." in job.run().summary
+
+
+def test_what_differs_from_production_may_be_unknown_and_the_publish_succeeds(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = ClientApi.get
+
+    def gets(self: Any, path: str, **query: Any) -> Any:
+        if path.endswith("/diff"):
+            raise PullprodError("It is busy.")
+        return get(self, path, **query)
+
+    monkeypatch.setattr(ClientApi, "get", gets)
+    done = job.run()
+    assert (done.code, done.told("warning")) == (0, ["What differs from production could not be told: It is busy."])
 
 
 def test_uncommitted_changes_are_told(job: Job) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..api import part
-from ..errors import NotFoundError, as_problem
+from ..errors import as_problem
 from . import workflow
 from .commands import Step
 from .github import GitHub, MissingPermissionError
@@ -61,10 +61,7 @@ def _status(step: Step, outcome: Outcome, github: GitHub) -> None:
 def _standing(step: Step, commit: str) -> tuple[str, str, str]:
     """Return state, description and address of a commit's status: whether it is, was or never was production."""
     path, start = f"{step.app_path}/pointers/{_PRODUCTION}", commit[:_ABBREVIATED]
-    try:
-        pointer = step.api.get(path)
-    except NotFoundError:
-        return "pending", "was never production", ""
+    pointer = step.api.get(path)
     address = str(pointer["url"] or "")
     if str(pointer["version"] or "").startswith(start):
         return "success", f"is production, generation {pointer['generation']}", address
