@@ -22,10 +22,11 @@ _TOO_MANY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsExce
 
 
 @contextmanager
-def passing(service: str) -> Iterator[None]:
+def passing(service: str, *more: int) -> Iterator[None]:
     """Say Busy where a service, or the way to it, did not do what it can do the next time.
 
-    Whether it was done all the same is not known. It is for the client to repeat what failed before that.
+    `more` are statuses by which this service says so. Whether it was done all the same is not known. It is for the
+    client to repeat what failed before that.
     """
     try:
         yield
@@ -33,6 +34,7 @@ def passing(service: str) -> Iterator[None]:
         raise Busy(f"{service} could not be reached. Try again in a moment.") from fault
     except ClientError as fault:
         code = fault.response["Error"].get("Code", "")
-        if code in _TOO_MANY or fault.response["ResponseMetadata"]["HTTPStatusCode"] in _LATER:
+        status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if code in _TOO_MANY or status in {*_LATER, *more}:
             raise Busy(f"{service} is busy ({code}). Try again in a moment.") from fault
         raise

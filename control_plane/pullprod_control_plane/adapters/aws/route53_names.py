@@ -12,6 +12,7 @@ from ...domain.errors import Busy, HostRefused
 from ...domain.hosts import Records
 from ...domain.json import Json
 from ...ports import Lead, RecordsDiffer
+from . import faults
 from .cloudfront_domains import CloudFrontDomains, Distribution
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _LEADING = frozenset({"A", "AAAA", "CNAME", "HTTPS"})
 _MAX_SETS = 50
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html#limits-api-requests-changeresourcerecordsets
 _MAX_RECORDS = 1_000
+_passing = faults.passing("CloudFront or Route 53")
 _BUSY = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
 
 
@@ -42,19 +44,23 @@ class Route53Names:
         self._zone = zone
         self._route53 = route53
 
+    @_passing
     def check(self, hosts: Sequence[str]) -> None:
         """Raise HostRefused unless the distribution can come to answer for every one of `hosts`."""
         self._domains.check(hosts)
 
+    @_passing
     def look(self, hosts: Sequence[str]) -> list[Lead]:
         """Return where each of `hosts` leads, in their order."""
         ours = self._domains.distribution() if hosts else None
         return [self._lead(ours, host) for host in hosts if ours]
 
+    @_passing
     def give(self, host: str, holder: str | None) -> None:
         """Let `holder` answer for a name, in the place of whoever does."""
         self._domains.give(host, holder)
 
+    @_passing
     def replace(self, host: str, old: Records, new: Records) -> str:
         """Replace the records of a name that are exactly `old` by `new`, in one batch."""
         changes = [_change("DELETE", record) for record in old] + [_change("CREATE", record) for record in new]
@@ -68,6 +74,7 @@ class Route53Names:
             raise self._refusal(host, old, fault) from fault
         return answer["ChangeInfo"]["Id"]
 
+    @_passing
     def in_sync(self, change: str) -> bool | None:
         """Tell whether all of Route 53's servers answer by a change; None if it is not known, as after a failover."""
         try:

@@ -16,24 +16,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import (
-    ClientError,
-    ConnectionError,  # noqa: A004 - theirs.
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-)
+from botocore.exceptions import ClientError, FlexibleChecksumError
 
 from ...domain.errors import Busy, DigestMismatch
 from ...ports import StoredObject, Upload
+from . import faults
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,8 +51,7 @@ _READ_AT_ONCE = 1_000
 _CHUNK = 1 << 20
 _SEGMENT_PARTS = 3  # app, s, digest
 _GONE = "NoSuchKey"
-# Nothing was done, and it may be done the next time.
-_LATER = frozenset({409, 429, 500, 502, 503, 504})
+_CONFLICT = 409  # Somebody else changes the same key: ask again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +80,12 @@ class S3Store:
         """
         if (len(body), hashlib.sha256(body).hexdigest()) != (obj.size, obj.sha256):
             raise DigestMismatch(f"There came other bytes than announced for {obj.key}.", expected=obj.sha256)
-        with _faults():
+        with _passing():
             self._client.put_object(Bucket=self._bucket, Body=body, **_announced(obj))
 
     def read(self, key: str) -> bytes | None:
         """Return an object's bytes, or None if it is not there."""
-        with _faults():
+        with _passing():
             try:
                 return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             except ClientError as fault:
@@ -107,7 +101,7 @@ class S3Store:
             source = sources.get(obj.sha256, "")
             return source in found and found[source].size == obj.size and self._copy(obj, source, found[source].etag)
 
-        with _faults():
+        with _passing():
             done = self._at_once(copied, objects)
         absent = [obj for obj, is_there in zip(objects, done, strict=True) if not is_there]
         first = {(obj.sha256, obj.size): obj for obj in reversed(absent)}
@@ -122,7 +116,7 @@ class S3Store:
         """Read every byte of `objects` and return those that are absent or are not what their digest says."""
         damaged: list[StoredObject] = []
         rest = iter(objects)
-        with _faults():
+        with _passing():
             while part := list(islice(rest, _READ_AT_ONCE)):
                 sound = self._at_once(self._is_sound, part)
                 damaged += [obj for obj, is_sound in zip(part, sound, strict=True) if not is_sound]
@@ -134,7 +128,7 @@ class S3Store:
         Raises:
             Busy: S3 left some.
         """
-        with _faults():
+        with _passing():
             doomed = [key for listed in self._at_once(self._under, prefixes) for key in listed]
             self._at_once(self._remove, [doomed[at : at + _MAX_DELETED] for at in range(0, len(doomed), _MAX_DELETED)])
 
@@ -149,7 +143,7 @@ class S3Store:
     def _listed(self, keys: Iterable[str]) -> dict[str, _Listed]:
         """Return what stands in the segments that `keys` are of, at least under `keys`."""
         prefixes = dict.fromkeys(_segment(key) for key in keys)
-        with _faults():
+        with _passing():
             found = self._at_once(self._under, prefixes)
         return {key: listed for of_prefix in found for key, listed in of_prefix.items()}
 
@@ -231,18 +225,9 @@ def _segment(key: str) -> str:
     return key.removesuffix(path) if len(parts) == _SEGMENT_PARTS else key
 
 
+def _passing() -> AbstractContextManager[None]:
+    return faults.passing("S3", _CONFLICT)
+
+
 def _code(fault: ClientError) -> str:
     return fault.response["Error"].get("Code", "")
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    """Say Busy where S3, or the way to it, did not do what it can do the next time."""
-    try:
-        yield
-    except (ConnectionError, HTTPClientError, IncompleteReadError) as fault:
-        raise Busy("S3 could not be reached. Try again in a moment.") from fault
-    except ClientError as fault:
-        if fault.response["ResponseMetadata"]["HTTPStatusCode"] in _LATER:
-            raise Busy(f"S3 is busy ({_code(fault)}). Try again in a moment.") from fault
-        raise
