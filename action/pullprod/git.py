@@ -36,7 +36,9 @@ def run(directory: Path, *arguments: str, check: bool = True) -> str:
     """Return what a git command prints. With `check`, a failure is a UsageError that says what git said."""
     environ = {name: value for name, value in os.environ.items() if name not in _HOOKS}
     environ.update({"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"})
-    command = ["git", "-C", str(directory), "-c", "core.quotepath=off", *arguments]
+    # A directory of a checkout that looks like a repository would bring a configuration, hence commands, of its own.
+    settings = ("-c", "core.quotepath=off", "-c", "safe.bareRepository=explicit")
+    command = ["git", "-C", str(directory), *settings, *arguments]
     try:
         done = subprocess.run(command, env=environ, capture_output=True, check=False)  # noqa: S603 - git, by its name.
     except FileNotFoundError:

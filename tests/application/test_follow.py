@@ -67,6 +67,19 @@ def test_a_pointer_that_somebody_made_by_hand_is_not_taken_by_a_branch_of_its_na
     assert world.shown(pointer_candidates("demo")[1]) == version.id
 
 
+@pytest.mark.parametrize("of", ["the configuration", "somebody's hand", "another branch"])
+def test_a_branch_whose_suffixed_name_is_a_pointer_that_does_not_follow_it_moves_none(world: World, of: str) -> None:
+    plain, suffixed = pointer_candidates("Release")
+    shown = world.publish(page("a"), "a", branch=suffixed if of == "another branch" else None)
+    if of == "the configuration":
+        world.configure(hosts={suffixed: ("shop.example.com",)})
+    if of != "another branch":
+        world.point(suffixed, shown.id)
+    first = world.publish(page("b"), "b", branch=plain)
+    world.publish(page("c"), "c", branch="Release", ancestors="ba")
+    assert world.pointers() == {"production": None, suffixed: shown.id, plain: first.id}
+
+
 def test_a_configured_pointer_follows_its_branch_beside_the_branch_s_own(world: World) -> None:
     world.configure(follow={"next": "main", "beta": "release"})
     version = world.publish(page("a"), "a", branch="main")

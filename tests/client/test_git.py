@@ -176,3 +176,14 @@ def test_missing_git_says_so(history: tuple[Path, list[str]], monkeypatch: pytes
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(UsageError, match="git is not installed"):
         client_git.read(history[0])
+
+
+def test_a_directory_that_looks_like_a_repository_runs_nothing(history: tuple[Path, list[str]], tmp_path: Path) -> None:
+    site = history[0] / "dist"
+    site.mkdir()
+    git(site, "init", "-q", "--bare", ".")
+    bait = f'[core]\nbare = false\nworktree = {site}\nfsmonitor = "touch {tmp_path}/ran; false"\n'
+    (site / "config").write_text(bait)
+    with pytest.raises(UsageError, match="bare repository"):
+        client_git.read(site)
+    assert not (tmp_path / "ran").exists()

@@ -45,6 +45,24 @@ def test_nothing_in_a_message_or_reason_steers_the_terminal(shell: Shell) -> Non
         assert not set("\x1b\x07\x9b\u202e") & set(shown)
 
 
+@pytest.mark.parametrize("url", ["https://3f9c--shop.example.com/", "file:///etc/passwd", "x-run://it", "--help"])
+def test_an_address_is_opened_only_if_it_is_a_page_s(lost: Shell, broken: Faulty, url: str, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >"{tmp_path}/opened"\n')
+    browser.chmod(0o755)
+    broken.usual = says(200, {"url": url})
+    lost.environ.pop("CI", None)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pullprod", "open", "pointer:production"]
+    environ = {**lost.environ, "BROWSER": str(browser)}
+    done = subprocess.run(command, cwd=lost.directory, env=environ, stdout=theirs, stderr=subprocess.PIPE, check=True)
+    os.close(theirs)
+    os.close(ours)
+    opened = tmp_path / "opened"
+    assert (opened.read_text().strip() if opened.exists() else None) == (url if url.startswith("https") else None)
+    assert (b"No browser" in done.stderr) == (not url.startswith("https"))
+
+
 def test_json_carries_hostile_text_without_the_characters_themselves(shell: Shell) -> None:
     git(shell.directory, "commit", "-q", "--allow-empty", "-m", HOSTILE)
     done = shell.run("publish", "dist", "--json")

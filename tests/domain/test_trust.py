@@ -95,6 +95,28 @@ def test_events_that_run_what_strangers_send_are_never_trusted(event: str) -> No
         trust.grant([replace(PUBLISH, events=(event,))], _claims(event_name=event))
 
 
+@pytest.mark.parametrize("pattern", ["*" + "*a" * 100 + "*b", "a*" * 100 + "ab"])
+def test_a_pattern_of_many_stars_is_compared_in_one_pass(pattern: str) -> None:
+    rule = replace(PUBLISH, refs=(pattern,))
+    assert trust.mismatches(rule, _claims(ref="a" * 2_000))
+    assert not trust.mismatches(rule, _claims(ref="a" * 2_000 + "b"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "differ"),
+    [
+        ("*", ["", "refs/heads/x", "a\nb"], []),
+        ("a", ["a"], ["", "aa", "b"]),
+        ("a*a", ["aa", "aba"], ["a", "ab", "ba"]),
+        ("*ab*b*", ["abb", "xabxbx"], ["ab", "bab", "bba"]),
+        ("a*bc*c", ["abcc", "abcbcc"], ["abc", "abxc"]),
+    ],
+)
+def test_a_star_stands_for_any_characters_or_none(pattern: str, fits: list[str], differ: list[str]) -> None:
+    rule = replace(PUBLISH, refs=(pattern,))
+    assert [ref for ref in [*fits, *differ] if not trust.mismatches(rule, _claims(ref=ref))] == fits
+
+
 def test_a_pattern_is_no_regular_expression_and_fits_as_a_whole() -> None:
     rule = replace(PUBLISH, refs=("refs/heads/release-*.x",))
     assert trust.mismatches(rule, _claims(ref="refs/heads/release-1/2.x")) == []

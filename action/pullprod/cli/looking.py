@@ -197,5 +197,10 @@ def open_command(context: Context, reference: str) -> None:
     if not found["url"]:
         raise NotFoundError(f"{clean(reference)} has no address, since this control plane has no preview domain.")
     result(found["url"])
-    if sys.stdout.isatty() and not os.environ.get("CI") and not webbrowser.open(found["url"]):
+    if sys.stdout.isatty() and not os.environ.get("CI") and not _opened(found["url"]):
         note("No browser could be started.")
+
+
+def _opened(url: str) -> bool:
+    """Open a page, and nothing else that a server might name and this machine knows how to start."""
+    return url.startswith(("https://", "http://")) and webbrowser.open(url)

@@ -238,10 +238,9 @@ def _refusal(
 
 def _followers(ports: Ports, app: App, branch: str) -> list[Kept[Pointer]]:
     """Return the pointers that are configured to follow a branch, and the branch's own."""
-    configured = [name for name, followed in app.follow.items() if followed == branch]
     own = _own(ports, app, branch)
-    named = [_existing(ports, app, name, branch) for name in configured if name != own.record.name]
-    return [own, *named]
+    configured = [_existing(ports, app, name, branch) for name, followed in app.follow.items() if followed == branch]
+    return configured if own is None else [own, *(kept for kept in configured if kept.record.name != own.record.name)]
 
 
 def _existing(ports: Ports, app: App, name: str, branch: str) -> Kept[Pointer]:
@@ -249,14 +248,17 @@ def _existing(ports: Ports, app: App, name: str, branch: str) -> Kept[Pointer]:
     return kept or Kept(Pointer(app.name, name, follows=branch, hosts=app.hosts.get(name, ())), 0)
 
 
-def _own(ports: Ports, app: App, branch: str) -> Kept[Pointer]:
-    """A branch that is called like a pointer which does not follow it gets a suffixed one, and never moves that one."""
-    plain, suffixed = pointer_candidates(branch)
-    kept = _existing(ports, app, plain, branch)
-    taken = plain in app.named_pointers() and app.follow.get(plain) != branch
-    if not taken and kept.record.follows == branch:
-        return kept
-    return _existing(ports, app, suffixed, branch)
+def _own(ports: Ports, app: App, branch: str) -> Kept[Pointer] | None:
+    """Return the pointer of a branch's own: of its name, or suffixed where that does not follow the branch.
+
+    None if neither does. A name is chosen by whoever may push, and so may be one whose suffix fits a pointer.
+    """
+    for name in pointer_candidates(branch):
+        kept = _existing(ports, app, name, branch)
+        taken = name in app.named_pointers() and app.follow.get(name) != branch
+        if not taken and kept.record.follows == branch:
+            return kept
+    return None
 
 
 def _is_news(ports: Ports, pointer: Pointer, version: Version) -> bool:
