@@ -78,11 +78,20 @@ def read(directory: Path, branch: str | None = None) -> Commit:
         branch=branch or _branch(directory),
         message=message.strip()[:_MAX_TEXT],
         author=author[:_MAX_TEXT],
-        committed_at=datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        committed_at=_time(seconds),
         ancestors=_ancestors(directory, sha),
         tags=run(directory, "tag", "--points-at", "HEAD").split()[:_MAX_TAGS],
         dirty=is_dirty(directory),
     )
+
+
+def _time(seconds: str) -> str:
+    """Imported commits may have a time that no calendar has, or that git cannot read; they count as very old."""
+    try:
+        moment = datetime.fromtimestamp(int(seconds), timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(0, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def is_work_tree(directory: Path) -> bool:

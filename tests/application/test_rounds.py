@@ -369,6 +369,16 @@ def test_a_follower_catches_up_when_its_hold_ends(world: World) -> None:
     assert world.findings() == set()
 
 
+def test_a_follower_catches_up_with_the_newest_commit_not_with_the_last_build(world: World) -> None:
+    world.line("a")
+    holds.hold(world.ports, APP, "main", BOB, "demo for the board", UNTIL)
+    newest = world.publish(page("c"), "c", ancestors="ba")
+    overtaken = world.publish(page("b"), "b", ancestors="a")
+    for _ in range(61):
+        world.reconcile()
+    assert world.shown("main") == newest.id != overtaken.id
+
+
 def test_a_follower_that_missed_nothing_stays_where_it_is(world: World) -> None:
     _, second = world.line("a", "b")
     holds.hold(world.ports, APP, "main", BOB, "wait", UNTIL)

@@ -113,6 +113,16 @@ def test_a_commit_in_another_encoding_is_read_as_what_it_says(tmp_path: Path) ->
     assert client_git.read(place).message == "café"
 
 
+@pytest.mark.parametrize("seconds", ["-5", "253402300800", "99999999999999"])
+def test_a_commit_of_a_time_that_no_calendar_has_counts_as_very_old(tmp_path: Path, seconds: str) -> None:
+    place = repository(tmp_path / "origin")
+    raw = f"tree {git(place, 'mktree')}\nauthor a <a@b> {seconds} +0000\ncommitter a <a@b> {seconds} +0000\n\nodd\n"
+    (tmp_path / "commit").write_text(raw)
+    sha = git(place, "hash-object", "-t", "commit", "-w", "--literally", str(tmp_path / "commit"))
+    git(place, "update-ref", "HEAD", sha)
+    assert client_git.read(place).committed_at == "1970-01-01T00:00:00Z"
+
+
 def test_tags_of_the_commit_are_told(history: tuple[Path, list[str]]) -> None:
     git(history[0], "tag", "v1")
     git(history[0], "tag", "-m", "annotated", "v1.0.0")

@@ -16,13 +16,10 @@ def seen(server: Server, url: str) -> bytes:
 
 
 def test_publishing_again_sends_nothing_and_one_change_sends_one_file(shell: Shell) -> None:
-    # Contents that no other app on this server has.
-    write(
-        shell.directory / "dist",
-        {"index.html": secrets.token_hex(6), "app.js": secrets.token_hex(1), "style.css": secrets.token_hex(1)},
-    )
+    # Contents that nothing else on this server has, and no two of these files.
+    write(shell.directory / "dist", {name: secrets.token_hex(6) for name in ("index.html", "app.js", "style.css")})
     first = shell.json("publish", "dist")
-    assert (first["uploaded_files"], first["uploaded_bytes"], first["state"]) == (3, 16, "ready")
+    assert (first["uploaded_files"], first["uploaded_bytes"], first["state"]) == (3, 36, "ready")
     again = shell.json("publish", "dist")
     assert (again["uploaded_files"], again["uploaded_bytes"]) == (0, 0)
     assert again["version"]["id"] == first["version"]["id"]
@@ -72,6 +69,11 @@ def test_without_a_commit_nothing_is_sent(shell: Shell, tmp_path: Path) -> None:
     shell.directory = repository(tmp_path / "new")
     write(shell.directory, {"dist/index.html": "x"})
     assert "no commit yet" in shell.error("publish", "dist", expect=2)
+
+
+def test_an_empty_name_is_not_taken_for_the_directory_it_is_called_in(shell: Shell) -> None:
+    assert "DIRECTORY is empty" in shell.error("publish", "", expect=2)
+    assert shell.json("versions")["items"] == []
 
 
 def test_a_file_that_cannot_be_published_stops_it_before_anything_is_sent(shell: Shell) -> None:

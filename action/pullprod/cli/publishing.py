@@ -9,12 +9,21 @@ from typing import Any
 import click
 
 from ..config import app_name, site_directory
+from ..errors import UsageError
 from .common import Context, connected
 from .output import clean, note, on_terminal, print_json, result, warn
 
 
+def _named(context: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
+    """An empty name is a variable that was never set; as a path it would be this very directory."""
+    del context, parameter
+    if given == "":
+        raise UsageError("DIRECTORY is empty. Name the directory that the build wrote, or `.` for this one.")
+    return None if given is None else Path(given)
+
+
 @click.command("publish")
-@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", required=False, type=click.Path(), callback=_named)
 @click.option("--branch", help="The branch, where git does not tell (a detached checkout).")
 @connected
 def publish_command(context: Context, directory: Path | None, branch: str | None) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..domain import swaps
 from ..domain.apps import App
 from ..domain.errors import NotFound
 from ..domain.pointers import Pointer
+from ..domain.swaps import Swap
 from ..domain.versions import State, Version
 from ..ports import Ports
 from . import contents, drift, findings, keys, lineages, naming, notes, programs, reading, records, references
@@ -74,10 +76,22 @@ def _check_chain(ports: Ports, pointer: Pointer, report: Report) -> None:
         Finding("broken-chain", f"{pointer.name}@{generation}", "The record does not follow from the one before it.")
         for generation in swaps.broken_links(history)
     ]
-    last = history[-1].hash if history else ""
-    if last != pointer.last_hash or len(history) != pointer.generation:
+    if not _has_come_to(ports, pointer, history):
         detail = f"The pointer is at generation {pointer.generation}, its history has {len(history)} swaps."
         report.findings.append(Finding("history-differs", pointer.name, detail))
+
+
+def _has_come_to(ports: Ports, pointer: Pointer, history: Sequence[Swap]) -> bool:
+    """Tell whether a history leads to the pointer as it was read before; what it has beyond must be swaps since."""
+    past = history[: pointer.generation]
+    if len(past) < pointer.generation or (past[-1].hash if past else "") != pointer.last_hash:
+        return False
+    return len(past) == len(history) or len(history) <= _generation(ports, pointer)
+
+
+def _generation(ports: Ports, pointer: Pointer) -> int:
+    now = reading.kept_pointer(ports, pointer.app, pointer.name)
+    return now.record.generation if now else 0
 
 
 def _check_shown(ports: Ports, pointer: Pointer, report: Report) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import cast
 
 from ..domain import guards
@@ -26,6 +28,7 @@ from .reading import Kept
 _log = logging.getLogger(__name__)
 _RECONCILER = "system:reconciler"
 _LOOKED_AT = 50  # Of a branch's newest versions; one of these is ready, or the next push moves the pointer.
+_COMPARED = 10  # Builds that overtake each other are close together; comparing lines of commits is not free.
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +162,24 @@ def _missed(ports: Ports, pointer: Pointer, version: Version) -> Move:
 
 
 def _newest_ready(ports: Ports, app: App, branch: str) -> tuple[Kept[Version] | None, Caller]:
-    """Return a branch's newest ready version, and a caller with the limits of whoever published it there."""
+    """Return a branch's ready version of the newest commit, and a caller with the limits of whoever published it there.
+
+    Builds may end in another order than their commits have: of the last few published, the newest counts.
+    """
+    newest: tuple[Kept[Version] | None, Caller] = (None, Caller(_RECONCILER))
+    for kept, caller in islice(_ready(ports, app, branch), _COMPARED):
+        if newest[0] is None or _newer(ports, kept.record, newest[0].record):
+            newest = (kept, caller)
+    return newest
+
+
+def _ready(ports: Ports, app: App, branch: str) -> Iterator[tuple[Kept[Version], Caller]]:
     entries = ports.ledger.scan(keys.branch(app.name, branch), newest_first=True, limit=_LOOKED_AT)
     items = ports.ledger.read([keys.of_version(app.name, str(entry.body["id"])) for entry in entries])
     for entry, item in zip(entries, items, strict=True):
         kept = Kept(records.version(item.body), item.revision) if item else None
         if kept and kept.record.state is State.READY:
-            return kept, Caller(_RECONCILER, tuple(cast("list[str]", entry.body["pointers"])))
-    return None, Caller(_RECONCILER)
+            yield kept, Caller(_RECONCILER, tuple(cast("list[str]", entry.body["pointers"])))
 
 
 def needs(app: str, branch: str | None) -> Needs:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pullprod_control_plane.adapters.local import database as module
-from pullprod_control_plane.adapters.local.database import Database, NewerSchema, storage_errors
+from pullprod_control_plane.adapters.local.database import Database, NewerSchema, Unreadable, storage_errors
 from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
 from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
 from pullprod_control_plane.domain.errors import Busy, StorageFull
@@ -82,6 +82,19 @@ def test_a_newer_schema_is_refused_in_words(path: Path) -> None:
     with pytest.raises(NewerSchema, match="has schema 2, and this release knows up to 1") as refused:
         Database(path, [FIRST])
     assert (refused.value.code, refused.value.facts) == ("newer-schema", {"found": 2, "known": 1})
+
+
+def test_a_file_that_is_no_database_is_refused_in_words(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"no database" * 1_000)
+    with pytest.raises(Unreadable, match=r"t\.sqlite3 cannot be opened: file is not a database"):
+        Database(path, [FIRST])
+
+
+def test_a_directory_in_the_place_of_a_database_is_refused_in_words(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(Unreadable, match="unable to open database file"):
+        Database(path, [FIRST])
 
 
 def test_a_block_that_raises_leaves_nothing_and_the_next_one_works(path: Path) -> None:

@@ -16,6 +16,7 @@ from ...domain.errors import Busy, PullprodError, StorageFull
 
 _PATIENCE_S = 30.0
 _RETRY_S = 0.01
+_UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -24,6 +25,13 @@ class NewerSchema(PullprodError):
 
     code = "newer-schema"
     title = "The data is from a newer release"
+
+
+class Unreadable(PullprodError):
+    """A file that SQLite cannot open, or that is no database of SQLite, or a damaged one."""
+
+    code = "unreadable-data"
+    title = "The data cannot be read"
 
 
 @contextmanager
@@ -76,6 +84,7 @@ class Database:
 
     Raises:
         NewerSchema: the file has seen more migrations than there are.
+        Unreadable: it is no database, or a damaged one.
     """
 
     def __init__(self, path: Path, migrations: Sequence[Sequence[str]]) -> None:
@@ -85,8 +94,10 @@ class Database:
         self._by_process: dict[int, _Opened] = {}
         try:
             self._migrate(migrations)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, sqlite3.DatabaseError) and error.sqlite_errorcode & 0xFF in _UNREADABLE:
+                raise Unreadable(f"{path} cannot be opened: {error}. Restore a copy, or name another place.") from error
             raise
 
     @contextmanager
