@@ -14,7 +14,7 @@ from tests.support.client import commit, repository, write
 from tests.support.github import GitHub, github
 from tests.support.oidc import Issuer, issuer
 from tests.support.runner import Job
-from tests.support.server import Server
+from tests.support.server import Server, running
 
 WHO = {"repository": "acme/shop", "repository_id": "74", "repository_owner_id": "65"}
 PUBLISHER = {**WHO, "role": "publisher"}
@@ -36,12 +36,8 @@ def identities() -> Iterator[Issuer]:
 
 @pytest.fixture(scope="session")
 def server(identities: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server") / "data", options=("--issuer", identities.url)).start()
-    try:
-        yield running
-        assert "Traceback" not in running.log.read_text(), running.log.read_text()
-    finally:
-        running.stop()
+    with running(tmp_path_factory.mktemp("server") / "data", "--issuer", identities.url) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

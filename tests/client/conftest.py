@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Faulty, Shell, commit, faulty, repository, write
-from tests.support.server import Server
+from tests.support.server import Server, running
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +40,8 @@ def broken() -> Iterator[Faulty]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server") / "data").start()
-    try:
-        yield running
-        assert "Traceback" not in running.log.read_text(), running.log.read_text()
-    finally:
-        running.stop()
+    with running(tmp_path_factory.mktemp("server") / "data") as started:
+        yield started
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,3 +152,14 @@ class Server:
         process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
+
+
+@contextmanager
+def running(data: Path, *options: str) -> Iterator[Server]:
+    """Run a server for the time of the block; no traceback may be in its log at the end."""
+    server = Server(data, options=options).start()
+    try:
+        yield server
+        assert "Traceback" not in server.log.read_text(), server.log.read_text()
+    finally:
+        server.stop()

@@ -8,17 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.api import Api, client
-from tests.support.server import Server
+from tests.support.server import Server, running
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server") / "data").start()
-    try:
-        yield running
-        assert "Traceback" not in running.log.read_text(), running.log.read_text()
-    finally:
-        running.stop()
+    with running(tmp_path_factory.mktemp("server") / "data") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
