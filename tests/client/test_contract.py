@@ -21,6 +21,36 @@ from tests.support.server import Server
 ROOT = Path(__file__).resolve().parents[2]
 DESCRIPTION = json.loads((ROOT / "docs" / "openapi.json").read_text())
 
+COMMANDS = (
+    "point production branch:main --reason launch",
+    "plan production branch:main",
+    "hold production --reason freeze",
+    "unhold production",
+    "rollback main --reason back",
+    "versions",
+    "show branch:main",
+    "pointers",
+    "open pointer:production",
+    "status",
+    "history production",
+    "diff pointer:main pointer:production",
+    "previews link",
+    "previews",
+    "share pointer:production",
+    "prune",
+    "prune --run",
+    "audit",
+    "app list",
+    "token create ci --role viewer",
+    "token rotate CREATED",
+    "token list",
+    "app trust add acme/shop --repository-id 74 --owner-id 65",
+    "app trust explain claims.json",
+    "app trust list",
+    "app trust remove acme/shop",
+    "revoke pointer:main --reason leaked",
+)
+
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[requests.Response]:
@@ -85,35 +115,7 @@ def test_calls_and_answers_of_the_commands_are_those_of_the_description(
     publish(shop, "one")
     publish(shop, "two")
     (shop / "claims.json").write_text('{"repository_id": "74"}')
-    for command in (
-        "point production branch:main --reason launch",
-        "plan production branch:main",
-        "hold production --reason freeze",
-        "unhold production",
-        "rollback main --reason back",
-        "versions",
-        "show branch:main",
-        "pointers",
-        "open pointer:production",
-        "status",
-        "history production",
-        "diff pointer:main pointer:production",
-        "previews link",
-        "previews",
-        "share pointer:production",
-        "prune",
-        "prune --run",
-        "audit",
-        "app list",
-        "token create ci --role viewer",
-        "token rotate CREATED",
-        "token list",
-        "app trust add acme/shop --repository-id 74 --owner-id 65",
-        "app trust explain claims.json",
-        "app trust list",
-        "app trust remove acme/shop",
-        "revoke pointer:main --reason leaked",
-    ):
+    for command in COMMANDS:
         try:
             created = next((c.json()["id"] for c in reversed(calls) if c.url.endswith("/v1/tokens")), "")
             run(*command.replace("CREATED", created).split())

@@ -15,7 +15,7 @@ from pullprod_control_plane.adapters.local.directory_store import DirectoryStore
 from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
 from pullprod_control_plane.adapters.local.sqlite_ledger import SqliteLedger
 from pullprod_control_plane.adapters.local.unmanaged_names import UnmanagedNames
-from pullprod_control_plane.application import apps, audit, contents, publish, reading, reconcile, swap
+from pullprod_control_plane.application import apps, audit, contents, keys, publish, reading, reconcile, swap
 from pullprod_control_plane.application.publish import Begun
 from pullprod_control_plane.application.receipts import Receipt
 from pullprod_control_plane.application.swap import Done, Order
@@ -28,7 +28,7 @@ from pullprod_control_plane.domain.pointers import Pointer
 from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.times import stamp
 from pullprod_control_plane.domain.versions import Version
-from pullprod_control_plane.ports import Answer, Ports
+from pullprod_control_plane.ports import Answer, Item, Ports
 from tests.support.domain import a_function, sha
 from tests.support.programs import CountedWorker, ToldFunctions
 
@@ -218,6 +218,11 @@ def opened(directory: Path, ledger: Any = None, edge: Any = None) -> Iterator[Wo
     finally:
         for adapter in (own_ledger, store, own_edge):
             adapter.close()
+
+
+def pending(world: World) -> list[Item]:
+    """Return the notes of what is not finished."""
+    return list(reading.everything(world.ledger, keys.PENDING))
 
 
 def _caller(by: Caller | str) -> Caller:
