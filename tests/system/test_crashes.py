@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.api import Api, Json, client, manifest, sha, wait_until
+from tests.support.api import Api, Json, client, file_entry, manifest, sha, wait_until
 from tests.support.crashing_server import CrashingServer, Stop
+from tests.support.zips import says
 
 APP = "/v1/apps/shop"
 PRODUCTION = f"{APP}/pointers/production"
@@ -30,6 +31,7 @@ SETTINGS = {
 }
 LATER_DAYS = 400
 ROUTES = "SELECT key, record FROM routes ORDER BY key"
+FUNCTIONS = "functions/functions.sqlite3"
 OBJECTS = "SELECT key, sha256, size FROM objects"
 
 
@@ -42,6 +44,25 @@ def site(name: str) -> dict[str, bytes]:
     }
 
 
+def announcement(name: str, **more: Any) -> Json:
+    """Return the manifest of a version with a site and a function."""
+    packed = file_entry("api.zip", says(name))
+    facts = {"name": "api", "handler": "app.handler", "runtime": "python3.13", "routes": ["/api/*"]}
+    function = {**facts, "sha256": packed["sha256"], "size": packed["size"]}
+    return manifest(name, site(name), functions=[function], **more)
+
+
+def contents(name: str) -> dict[str, bytes]:
+    """Return the bytes that such a version is made of."""
+    return {**site(name), "api.zip": says(name)}
+
+
+def publish_whole(api: Api, name: str, **more: Any) -> None:
+    begun = api.ok("POST", f"{APP}/versions", announcement(name, **more))
+    api.send("shop", begun, contents(name))
+    assert api.ok("POST", f"{APP}/versions/{begun['version']['id']}/finalize", {})["version"]["state"] == "ready"
+
+
 @dataclass
 class Seen:
     """What the server answered with 2xx before it died."""
@@ -52,12 +73,11 @@ class Seen:
 
 
 def publish(api: Api, seen: Seen) -> None:
-    files = site("new")
-    contents = {hashlib.sha256(content).hexdigest(): content for content in files.values()}
-    begun = api.ok("POST", f"{APP}/versions", manifest("new", files, ancestors=[sha("two"), sha("one")]))
+    bodies = {hashlib.sha256(content).hexdigest(): content for content in contents("new").values()}
+    begun = api.ok("POST", f"{APP}/versions", announcement("new", ancestors=[sha("two"), sha("one")]))
     seen.announced = begun["version"]["id"]
     for item in begun["uploads"]["items"]:
-        answer = api.upload(item, contents[item["sha256"]])
+        answer = api.upload(item, bodies[item["sha256"]])
         assert answer.status_code == 200, answer.text
         seen.uploaded.append(item["sha256"])
     seen.done = api.ok("POST", f"{APP}/versions/{seen.announced}/finalize", {})
@@ -142,12 +162,12 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with client(running.url, running.token) as api:
         api.app("shop", hosts={"production": ["www.example.com"]}, **SETTINGS)
         for name, ancestors in (("one", []), ("two", [sha("one")])):
-            api.publish("shop", name, site(name), ancestors=ancestors)
+            publish_whole(api, name, ancestors=ancestors)
             assert api.point("shop", "production", "branch:main").status_code == 200
-        api.publish("shop", "feature", site("feature"), branch="feature")
+        publish_whole(api, "feature", branch="feature")
         for name in ("loose", "looser", "loosest"):
-            api.publish("shop", name, site(name), branch=None)
-        api.ok("POST", f"{APP}/versions", manifest("never finished", site("unfinished")))
+            publish_whole(api, name, branch=None)
+        api.ok("POST", f"{APP}/versions", announcement("unfinished"))
         assert api.settled("shop")["ok"]
     running.end()
     return running.data, running.token
@@ -155,7 +175,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies on disk: routes, objects and their bytes, what is pending, and the keys of all else in the ledger.
+    """What lies on disk: routes, objects and bytes, programs, what is pending, the keys of all else in the ledger.
 
     Without the manifests of attempts that died before they recorded a version: prune takes those away by their notes.
     """
@@ -163,6 +183,7 @@ class Stored:
     routes: list[Any]
     objects: list[Any]
     blobs: list[str]
+    programs: list[Any]
     pending: list[Any]
     items: list[str]
 
@@ -181,6 +202,7 @@ def stored(data: Path) -> Stored:
         [(key, _undated(record)) for key, record in rows(data / "routes.sqlite3", ROUTES)],
         sorted((_timeless(key), *more) for key, *more in objects),
         blobs,
+        [*rows(data / FUNCTIONS, "SELECT host FROM programs"), *rows(data / FUNCTIONS, "SELECT * FROM aliases")],
         rows(data / "ledger.sqlite3", "SELECT sort FROM items WHERE partition = 'pending'"),
         sorted(items),
     )
@@ -255,6 +277,14 @@ def crash(scene: Scene, operation: Operation, stop: Stop, whole: Stored) -> None
             assert api.settled("shop")["ok"]
             assert stored(running.data) == whole
             serves_every_file(api)
+            answers_from_production(api)
+
+
+def answers_from_production(api: Api) -> None:
+    """The function of the version that production shows is the one that is called there."""
+    shown = api.ok("GET", f"{APP}/versions/pointer:production")["message"]
+    host = {"Host": "production--shop.localhost"}
+    assert api.session.get(f"{api.url}/api/x", headers=host, timeout=60).text == shown
 
 
 def serves_every_file(api: Api) -> None:
