@@ -67,8 +67,15 @@ def test_a_refused_identity_token_is_not_used_up(world: World) -> None:
     assert exchanged(world)
 
 
-def test_who_is_not_trusted_cannot_tell_which_apps_there_are(world: World) -> None:
-    world.configure(trust=())
+@pytest.mark.parametrize(
+    "rules",
+    [(), (replace(RULE, repository_id="75"),), (replace(RULE, repository_owner_id="66", refs=("refs/heads/main",)),)],
+    ids=["nobody", "another repository", "another owner"],
+)
+def test_who_is_not_trusted_cannot_tell_which_apps_there_are_nor_whom_they_trust(
+    world: World, rules: tuple[Rule, ...]
+) -> None:
+    world.configure(trust=rules)
     answers = []
     for app in (APP, "nothing"):
         with pytest.raises(Forbidden) as refused:

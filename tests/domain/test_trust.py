@@ -130,7 +130,7 @@ def test_a_pattern_is_no_regular_expression_and_fits_as_a_whole() -> None:
 
 
 def test_an_app_without_rules_trusts_nobody_and_says_what_would_admit() -> None:
-    with pytest.raises(Forbidden, match="trusts no workflow") as refused:
+    with pytest.raises(Forbidden, match="No rule names") as refused:
         trust.grant([], _claims())
     would: Any = refused.value.facts["would_admit"]
     assert (would["repository_id"], would["refs"]) == ("74", ["refs/heads/main"])

@@ -28,10 +28,11 @@ def exchange(ports: Ports, verifier: Verifier, app: str, proof: str) -> tuple[To
 
     Raises:
         Unauthenticated: the proof is not genuine, not meant for us, not valid now, or was used before.
-        Forbidden: no rule of the policy admits the run, or there is no such app.
+        Forbidden: no rule of the policy admits the run, or there is no such app; whose repository no rule names is
+            not told which.
     """
     claims = verifier.verify(proof)
-    granted = trust.grant(_rules(ports, app), claims)
+    granted = trust.grant(trust.of_repository(_rules(ports, app), claims), claims)
     now, secret = ports.clock.now(), tokens.new_secret(Prefix.RUN)
     token = Token(
         id=tokens.id_of(secret),

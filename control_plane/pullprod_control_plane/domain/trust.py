@@ -202,6 +202,12 @@ def _matches(pattern: str, text: str) -> bool:
     return True
 
 
+def of_repository(rules: Sequence[Rule], claims: Mapping[str, str]) -> list[Rule]:
+    """Return the rules that name the repository of a run: what others say is nothing to tell its people."""
+    own = (claims.get("repository_id"), claims.get("repository_owner_id"))
+    return [rule for rule in rules if (rule.repository_id, rule.repository_owner_id) == own]
+
+
 def evidence(claims: Mapping[str, str]) -> dict[str, str]:
     """Return those claims on which a grant rests."""
     return {name: claims[name] for name, use in CLAIMS.items() if use is Use.COMPARED and name in claims}
@@ -262,7 +268,7 @@ def _refusal(rules: Sequence[Rule], claims: Mapping[str, str]) -> Forbidden:
         )
     would = _line(admitting_rule(claims))
     if not rules:
-        return Forbidden("This app trusts no workflow yet: `pullprod app trust add OWNER/NAME`.", would_admit=would)
+        return Forbidden("No rule names this repository: `pullprod app trust add OWNER/NAME`.", would_admit=would)
     nearest = min((mismatches(rule, claims) for rule in rules), key=len)
     first = nearest[0]
     return Forbidden(
