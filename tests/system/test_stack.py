@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pullprod_control_plane.adapters.aws.lambda_worker import LambdaWorker
 from scripts import emulators
 from scripts.stack import Stack
 from tests.support import stack as stacks
@@ -215,12 +216,26 @@ def test_a_permission_that_is_missing_from_the_template_fails_the_main_job(stack
 )
 def test_a_role_may_not_do_what_its_function_never_does(stack: Stack, role: str, action: str, resource: str) -> None:
     names = {part: stack.part(part) for part in ("ApiFunction", "ReconcilerRole", "Ledger", "Bucket", "Distribution")}
+    assert decision(stack, role, action, resource.format(**names)) == "implicitDeny"
+
+
+def decision(stack: Stack, role: str, action: str, resource: str) -> str:
+    """Return what IAM decides for a role that the template calls `role`."""
     [result] = stack.client("iam").simulate_principal_policy(
         PolicySourceArn=f"arn:aws:iam::000000000000:role/{stack.part(role)}",
         ActionNames=[action],
-        ResourceArns=[resource.format(**names)],
+        ResourceArns=[resource],
     )["EvaluationResults"]
-    assert result["EvalDecision"] == "implicitDeny"
+    return str(result["EvalDecision"])
+
+
+def test_a_wake_up_makes_a_round_of_the_reconciler_and_the_api_may_give_it(stack: Stack) -> None:
+    function = stack.part("ReconcilerFunction")
+    before = stack.log("ReconcilerLog").count('"ReconcilerLag"')
+    LambdaWorker(stack.client("lambda"), function).wake()
+    wait_until(lambda: stack.log("ReconcilerLog").count('"ReconcilerLag"') > before)
+    arn = f"arn:aws:lambda:eu-west-1:000000000000:function:{function}"
+    assert decision(stack, "ApiRole", "lambda:InvokeFunction", arn) == "allowed"
 
 
 @pytest.fixture(scope="module")
