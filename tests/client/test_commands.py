@@ -112,6 +112,14 @@ def test_losing_a_race_being_held_and_not_being_found_have_exit_codes_of_their_o
     assert refused.stdout == ""
 
 
+def test_whoever_holds_a_pointer_that_shows_nothing_is_told_so(user: User) -> None:
+    version = user.publish({"index.html": "1"})["version"]["id"]
+    user.run("point", "production", version, "--reason", "x")
+
+    assert "prodution shows nothing yet" in user.run("hold", "prodution", "--reason", "freeze").stderr
+    assert user.run("hold", "production", "--reason", "freeze").stderr == ""
+
+
 def test_a_wrong_token_is_not_allowed_and_never_shown(user: User) -> None:
     user.server.token, kept = GUESSED_TOKEN, user.server.token
     try:

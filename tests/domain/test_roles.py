@@ -46,7 +46,7 @@ def test_a_role_makes_its_calls_and_no_others(call: Call, role: Role) -> None:
 
 
 def test_a_refusal_names_the_role_that_it_takes() -> None:
-    with pytest.raises(Forbidden, match="to prune takes a admin") as refused:
+    with pytest.raises(Forbidden, match="the least role to prune is admin") as refused:
         require(a_token(Role.VIEWER), Call.PRUNE, "shop")
     assert refused.value.facts == {"role": "viewer", "needed": "admin"}
 

@@ -9,7 +9,7 @@ import click
 from . import REFERENCES
 from .common import Context, connected
 from .looking import tell_commits, tell_files
-from .output import clean, note, print_json, result
+from .output import clean, note, print_json, result, warn
 
 _FORCE = "Override this guard (lineage, health, or hold); the reason must say why."
 
@@ -111,6 +111,8 @@ def hold_command(context: Context, pointer: str, reason: str, until: str | None)
     if context.as_json:
         print_json(held)
         return
+    if held["version"] is None:
+        warn(f"{pointer} shows nothing yet. Is it the pointer that is meant? `pullprod pointers` lists all.")
     end = f"until {held['hold']['until']}" if held["hold"]["until"] else "until it is released"
     result(f"{pointer} is held {end}.")
 

@@ -104,7 +104,8 @@ def require(token: Token, call: Call, app: str | None = None, pointer: str | Non
     """
     if not covers(token.role, call):
         raise Forbidden(
-            f"The token {token.name!r} is a {token.role.value}; to {call.value} takes a {LEAST_ROLE[call].value}.",
+            f"The token {token.name!r} is a {token.role.value}; the least role to {call.value} is "
+            f"{LEAST_ROLE[call].value}.",
             role=token.role.value,
             needed=LEAST_ROLE[call].value,
         )
