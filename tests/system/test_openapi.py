@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.support.api import Api, Json, client
-from tests.support.server import Server
+from tests.support.server import Server, running
 
 ROOT = Path(__file__).parents[2]
 COMMITTED: Json = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -40,12 +40,8 @@ FUZZ = hypothesis.settings(
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server of its own: what a fuzzer leaves behind is nobody else's."""
-    running = Server(tmp_path_factory.mktemp("fuzzed") / "data").start()
-    try:
-        yield running
-        assert "Traceback" not in running.log.read_text(), running.log.read_text()
-    finally:
-        running.stop()
+    with running(tmp_path_factory.mktemp("fuzzed") / "data") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
