@@ -63,6 +63,7 @@ lock: .venv/dev.ok ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q pyproject.toml --extra server --universal --python-version 3.10 --generate-hashes -o requirements/server.txt
 	$(BIN)/uv pip compile -q requirements/action.in --universal --python-version 3.10 --generate-hashes -o requirements/action.txt
 	$(BIN)/uv pip compile -q pyproject.toml --extra server --extra aws --group dev --universal --python-version 3.11 --generate-hashes -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --group build -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes -o requirements/build.txt
 	$(BIN)/uv pip compile -q --group lambda -c requirements/dev.txt --python-platform aarch64-manylinux2014 --python-version 3.13 --generate-hashes -o requirements/lambda.txt
 	$(BIN)/uv pip compile -q --group sam --universal --python-version 3.11 --generate-hashes -o requirements/sam.txt
 	$(BIN)/uv pip compile -q --group checkov --universal --python-version 3.11 --generate-hashes -o requirements/checkov.txt
@@ -78,19 +79,19 @@ build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
 	@echo "setting up .venv"
 	@$(PYTHON) -c 'import sys; sys.exit("pullprod needs Python 3.11 or newer; name one with PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@touch $@
 
 .venv/server.ok: .venv/uv.ok requirements/server.txt pyproject.toml
 	@echo "installing the locked dependencies of the server"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/server.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements/build.txt -e .
 	@touch $@
 
 .venv/dev.ok: .venv/uv.ok requirements/dev.txt pyproject.toml
 	@echo "installing the locked dependencies for development"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements/build.txt -e .
 	@touch $@
 
 # So that the tests, which package for Lambda too, need no network.

@@ -20,7 +20,11 @@ NAME = "pullprod"
 REGION = "eu-west-1"
 ROOT_KEY = "test"  # MiniStack's own name of the account's owner, key and secret alike.
 # What MiniStack cannot evaluate: it does not know these keys of conditions, nor what these actions are done to.
-_UNKNOWN_KEYS = {"lambda:FunctionUrlAuthType", "lambda:Principal"}
+_UNKNOWN_KEYS = {
+    "lambda:FunctionUrlAuthType",
+    "lambda:Principal",
+    "route53:ChangeResourceRecordSetsRecordTypes",
+}
 _UNKNOWN_RESOURCE = re.compile(
     r"cloudfront-keyvaluestore:|cloudfront:(ListDomainConflicts|UpdateDomainAssociation)$"
     r"|lambda:CreateFunction$|route53:GetChange$"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pullprod_control_plane.adapters.aws import route53_names
 from scripts import edge_in_template, lambda_package
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,3 +48,10 @@ def test_the_package_has_the_models_of_every_service_that_is_called_and_no_other
 def test_the_template_has_the_code_of_the_edge() -> None:
     template = (ROOT / "template.yaml").read_text()
     assert edge_in_template.written(template) == template
+
+
+def test_the_template_lets_the_control_plane_change_the_records_that_lead_viewers_and_no_others() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    [types] = re.findall(r'"route53:ChangeResourceRecordSetsRecordTypes": \[([A-Z, ]+)\]', template)
+    assert set(types.split(", ")) == route53_names.LEADING
+    assert template.count("route53:ChangeResourceRecordSets\n") == 1, "only under that condition"

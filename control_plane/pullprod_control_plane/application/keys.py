@@ -78,7 +78,7 @@ def tag(app: str, name: str) -> str:
 
 
 def history(app: str, pointer: str) -> str:
-    """Return the partition of a pointer's swaps; on AWS no role may change an item of `history#…` (template.yaml)."""
+    """Return the partition of a pointer's swaps; template.yaml lets no role update or delete an item of `history#…`."""
     return f"history#{app}#{pointer}"
 
 

@@ -33,6 +33,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "t.sqlite3"
 
 
+def test_nobody_else_on_the_machine_can_read_a_database_whatever_the_directory_allows(path: Path) -> None:
+    path.parent.mkdir(mode=0o755)
+    with closing(Database(path, [FIRST])):
+        assert {file.stat().st_mode & 0o077 for file in path.parent.iterdir()} == {0}
+
+
 def test_every_adapter_writes_ahead_and_syncs_in_full(tmp_path: Path) -> None:
     with (
         closing(SqliteLedger(tmp_path / "ledger")) as ledger,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/Route53/latest/APIReference/API_AliasTarget.html: the zone of all distributions.
 _CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
-# What browsers go by. Other records of the name, such as MX and TXT, are nobody's business here.
-_LEADING = frozenset({"A", "AAAA", "CNAME", "HTTPS"})
+# What browsers go by. Other records of the name, such as MX and TXT, are nobody's business here; template.yaml says so.
+LEADING = frozenset({"A", "AAAA", "CNAME", "HTTPS"})
 _MAX_SETS = 50
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html#limits-api-requests-changeresourcerecordsets
 _MAX_RECORDS = 1_000
@@ -118,7 +118,7 @@ class Route53Names:
             except ClientError as fault:
                 raise _translated(fault) from fault
             of_host = [cast("dict[str, Json]", s) for s in page["ResourceRecordSets"] if _name(s["Name"]) == host]
-            found += [record for record in of_host if record["Type"] in _LEADING]
+            found += [record for record in of_host if record["Type"] in LEADING]
             if not page["IsTruncated"] or _name(page["NextRecordName"]) != host:
                 return tuple(found)
             asked |= {"StartRecordName": host, "StartRecordType": page["NextRecordType"]}

@@ -89,6 +89,8 @@ class Database:
 
     def __init__(self, path: Path, migrations: Sequence[Sequence[str]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors():
+            path.touch(mode=0o600)  # It may hold secrets. SQLite gives the files beside it the same mode.
         self._path = path
         # A connection must not cross a fork, not even to be closed: what another process opened is left alone.
         self._by_process: dict[int, _Opened] = {}
