@@ -15,7 +15,7 @@ const edgeCrypto = (function () {
     const fraction = (root) => Math.floor((root - Math.floor(root)) * 4294967296);
     const ROUNDS = PRIMES.map((prime) => fraction(Math.cbrt(prime)));
     const INITIAL = PRIMES.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
-    const turn = (word, by) => (word >>> by) | (word << (32 - by));
+    const w = new Int32Array(64);
 
     function utf8(text) {
         return unescape(encodeURIComponent(text)).split('').map((letter) => letter.charCodeAt(0));
@@ -35,22 +35,22 @@ const edgeCrypto = (function () {
     }
 
     function compressed(state, block) {
-        const w = [];
         for (let i = 0; i < 16; i++) {
-            w.push(block[4 * i] << 24 | block[4 * i + 1] << 16 | block[4 * i + 2] << 8 | block[4 * i + 3]);
+            w[i] = block[4 * i] << 24 | block[4 * i + 1] << 16 | block[4 * i + 2] << 8 | block[4 * i + 3];
         }
         for (let i = 16; i < 64; i++) {
-            const s0 = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ w[i - 15] >>> 3;
-            const s1 = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ w[i - 2] >>> 10;
-            w.push(w[i - 16] + s0 + w[i - 7] + s1 | 0);
+            const x = w[i - 15], y = w[i - 2];
+            const s0 = (x >>> 7 | x << 25) ^ (x >>> 18 | x << 14) ^ x >>> 3;
+            const s1 = (y >>> 17 | y << 15) ^ (y >>> 19 | y << 13) ^ y >>> 10;
+            w[i] = w[i - 16] + s0 + w[i - 7] + s1;
         }
         let [a, b, c, d, e, f, g, h] = state;
         for (let i = 0; i < 64; i++) {
-            const s1 = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
-            const t1 = h + s1 + (e & f ^ ~e & g) + ROUNDS[i] + w[i] | 0;
-            const s0 = turn(a, 2) ^ turn(a, 13) ^ turn(a, 22);
-            const t2 = s0 + (a & b ^ a & c ^ b & c) | 0;
-            [h, g, f, e, d, c, b, a] = [g, f, e, d + t1 | 0, c, b, a, t1 + t2 | 0];
+            const s1 = (e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7);
+            const t1 = h + s1 + (e & f ^ ~e & g) + ROUNDS[i] + w[i];
+            const s0 = (a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10);
+            const t2 = s0 + (a & b ^ a & c ^ b & c);
+            h = g; g = f; f = e; e = d + t1 | 0; d = c; c = b; b = a; a = t1 + t2 | 0;
         }
         return [a, b, c, d, e, f, g, h].map((word, i) => word + state[i] | 0);
     }
