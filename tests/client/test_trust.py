@@ -101,6 +101,22 @@ def test_a_rule_has_every_limit_that_was_given(shell: Shell) -> None:
     assert rule["workflow"] == "acme/shop/.github/workflows/release.yml"
 
 
+@pytest.mark.parametrize(
+    ("limits", "warned"),
+    [
+        (["--role", "releaser", "--pointer", "production"], True),
+        (["--role", "admin", "--workflow", "prune.yml"], True),
+        (["--role", "admin", "--ref", "refs/heads/main"], False),
+        (["--role", "releaser", "--pointer", "production", "--environment", "production"], False),
+        (["--role", "publisher"], False),
+    ],
+    ids=str,
+)
+def test_who_lets_every_branch_move_production_is_warned(shell: Shell, limits: list[str], warned: bool) -> None:
+    said = shell.run("app", "trust", "add", "acme/shop", *IDS, *limits).stderr
+    assert ("warning: Whoever may push" in said) == warned
+
+
 def test_the_rest_of_the_configuration_stays_as_it_is(shell: Shell) -> None:
     app = shell.environ["PULLPROD_APP"]
     body = json.dumps({"follow": {"next": "main"}, "main": "trunk", "retention": {"keep_days": 7}})

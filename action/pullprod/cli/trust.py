@@ -15,7 +15,7 @@ import click
 
 from ..errors import LostRaceError, NotFoundError, UsageError
 from .common import Context, connected
-from .output import note, print_json, result, table
+from .output import note, print_json, result, table, warn
 
 Rule = dict[str, Any]
 
@@ -54,11 +54,18 @@ def _add(context: Context, repository: str, repository_id: str | None, owner_id:
     """Trust the runs of a repository that fit all that is given here."""
     rule = _rule(repository, *_ids(repository, repository_id, owner_id), given)
     added = _changed(context, lambda rules: [*rules, rule])[-1]
+    if _any_branch_moves(added):
+        warn(f"Whoever may push a branch becomes a {added['role']}: add --environment, or --ref refs/heads/main.")
     if context.as_json:
         print_json(added)
         return
     note("This rule was added:")
     table(_facts(added))
+
+
+def _any_branch_moves(rule: Rule) -> bool:
+    strong = rule["role"] in {"releaser", "admin"}
+    return strong and not rule["environment"] and any("*" in ref for ref in rule["refs"])
 
 
 def _rule(repository: str, repository_id: str, owner_id: str, given: dict[str, Any]) -> Rule:
