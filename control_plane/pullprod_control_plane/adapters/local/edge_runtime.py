@@ -59,7 +59,7 @@ const bridge = (function () {
             origin = null;
             Promise.resolve(handlers.get(name)(eventOf(text))).then(
                 (value) => { outcome = JSON.stringify({ value: value === undefined ? null : value, origin: origin }); },
-                (error) => { outcome = JSON.stringify({ error: String(error) }); });
+                (error) => { outcome = JSON.stringify({ error: String(error || 'no memory is left for an error') }); });
         },
         state: () => outcome || (wanted.length > 0 ? JSON.stringify({ wants: wanted[0].key }) : null),
         give: (quoted) => {
