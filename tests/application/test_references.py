@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from pullprod_control_plane.application import diff, references, revoke
@@ -69,6 +71,33 @@ def test_a_branch_means_its_newest_ready_version_not_its_pointer_s(world: World)
     world.rollback("main")
     assert resolved(world, "branch:main") == second.id
     assert resolved(world, "pointer:main") == first.id
+
+
+@pytest.mark.parametrize("begun", list(permutations("abc")))
+@pytest.mark.parametrize("ended", list(permutations("abc")))
+def test_a_branch_means_its_newest_commit_in_whatever_order_its_builds_begin_and_end(
+    world: World, begun: tuple[str, ...], ended: tuple[str, ...]
+) -> None:
+    older = {"a": "", "b": "a", "c": "ba"}
+    builds = {name: world.begin(page(name), name, ancestors=older[name]) for name in begun}
+    for at, name in enumerate(ended, start=1):
+        world.send(builds[name], page(name))
+        world.finalize(builds[name].version.id)
+        newest = builds[max(ended[:at])].version
+        assert (resolved(world, "branch:main"), world.shown("main")) == (newest.id, newest.id)
+    for name in begun:
+        world.publish(page(name), name, branch="other", ancestors=older[name])
+    assert resolved(world, "branch:other") == builds["c"].version.id
+
+
+def test_once_the_newest_commit_of_a_branch_is_gone_the_one_before_is_meant(world: World) -> None:
+    first, second = world.begin(page("b"), "b", ancestors="a"), world.begin(page("a"), "a")
+    for build, name in ((first, "b"), (second, "a")):
+        world.send(build, page(name))
+        world.finalize(build.version.id)
+    world.point("main", second.version.id, force=("lineage",))
+    revoke.revoke(world.ports, APP, first.version.id, BOB, "leaks")
+    assert resolved(world, "branch:main") == second.version.id
 
 
 def test_a_difference_turns_round_when_its_sides_do(world: World) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pullprod_control_plane import bootstrap
-from pullprod_control_plane.application import apps, follow, keys, look, records, references, swap
+from pullprod_control_plane.application import apps, branches, keys, look, records, references, swap
 from pullprod_control_plane.application.swap import Order
 from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.apps import Retention
@@ -117,7 +117,7 @@ def puts(number: int, versions: int) -> list[Change]:
     return [
         Put(keys.of_version("shop", published.id), records.encode(published), 0),
         Put(keys.of_lineage("shop", published.id), {"ancestors": [*ancestors]}, 0),
-        *follow.index(published, "main", Caller("token:ada")),
+        *branches.index(published, "main", Caller("token:ada")),
     ]
 
 

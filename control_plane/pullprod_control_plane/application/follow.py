@@ -1,12 +1,10 @@
-"""Pointers that follow a branch, and the indexes by which a branch's versions are found."""
+"""Pointers that follow a branch."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import cast
 
 from ..domain import guards
@@ -14,21 +12,18 @@ from ..domain.apps import App
 from ..domain.errors import Busy
 from ..domain.guards import Outcome
 from ..domain.json import Json
-from ..domain.lineage import Order
 from ..domain.names import Addresses, pointer_candidates
 from ..domain.pointers import Pointer
 from ..domain.roles import Caller
 from ..domain.swaps import Move, Swap, SwapKind
 from ..domain.versions import State, Version, require_ready
-from ..ports import Change, Check, Delete, Item, Key, Lost, Ports, Put
-from . import ahead, keys, lineages, moves, proposals, reading, records
+from ..ports import Change, Check, Delete, Item, Lost, Ports, Put
+from . import ahead, branches, keys, lineages, moves, proposals, reading, records
 from .ahead import Needs, Scan
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
 _RECONCILER = "system:reconciler"
-_LOOKED_AT = 50  # Of a branch's newest versions; one of these is ready, or the next push moves the pointer.
-_COMPARED = 10  # Builds that overtake each other are close together; comparing lines of commits is not free.
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +33,6 @@ class Stayed:
     pointer: str
     guard: str
     detail: str
-
-
-def index(version: Version, branch: str | None, caller: Caller) -> list[Change]:
-    """Return the entries under which a new version is listed: by time, branch and tag."""
-    partitions = [keys.timeline(version.app), *(keys.tag(version.app, tag) for tag in version.tags)]
-    entries: list[Change] = [Put(_entry(partition, version), {"id": version.id}, 0) for partition in partitions]
-    return entries if branch is None else [*entries, _list_under(branch, version, caller, None)]
-
-
-def _list_under(branch: str, version: Version, caller: Caller, known: Item | None) -> Put:
-    """List a version under a branch, with the pointers that whoever published it there may move (none: all)."""
-    body: dict[str, Json] = {"id": version.id, "pointers": list(caller.pointers)}
-    return Put(_entry(keys.branch(version.app, branch), version), body, known.revision if known else 0)
-
-
-def _entry(partition: str, version: Version) -> Key:
-    return Key(partition, f"{version.begun_at}#{version.id}")
 
 
 def release(ports: Ports, addresses: Addresses, app: App, kept: Kept[Version], caller: Caller) -> Version:
@@ -67,7 +45,8 @@ def release(ports: Ports, addresses: Addresses, app: App, kept: Kept[Version], c
     swaps, changes = _moves(ports, addresses, app, ready, ready.branch, caller)
     where = keys.of_version(app.name, ready.id)
     pending = keys.of_pending_version(app.name, ready.id)
-    ports.ledger.commit([Put(where, records.encode(ready), kept.revision), Delete(pending, 1), *changes])
+    listed = branches.settle(ports, ready, ready.branch)
+    ports.ledger.commit([Put(where, records.encode(ready), kept.revision), Delete(pending, 1), *listed, *changes])
     _show(ports, swaps)
     return ready
 
@@ -83,9 +62,7 @@ def adopt(ports: Ports, addresses: Addresses, app: App, version: Version, branch
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_version(ports, app.name, version.id)
         require_ready(kept.record)
-        known = reading.one(ports.ledger, _entry(keys.branch(app.name, branch), version))
-        may_more = known is None or (known.body["pointers"] and not caller.pointers)
-        listed = [_list_under(branch, version, caller, known)] if may_more else []
+        listed = branches.adopt(ports, version, branch, caller)
         swaps, moved = _moves(ports, addresses, app, version, branch, caller)
         if not listed and not moved:
             return
@@ -139,9 +116,10 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
     """Move a pointer to its branch's newest ready version, if it missed that while it was held and no guard refuses."""
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_pointer(ports, app.name, name)
-        version, caller = _newest_ready(ports, app, kept.record.follows or "")
-        if version is None or not _is_news(ports, kept.record, version.record):
+        found = branches.newest_ready(ports, app.name, kept.record.follows or "")
+        if found is None or not _is_news(ports, kept.record, found[0].record):
             return
+        version, caller = found[0], Caller(_RECONCILER, found[1])
         if refused := _refusal(ports, addresses, app, kept.record, version.record, caller):
             _log.warning("%s of %s does not catch up: %s", name, app.name, refused.detail)
             return
@@ -159,27 +137,6 @@ def _missed(ports: Ports, pointer: Pointer, version: Version) -> Move:
     why = f", missed during the hold by {hold.owner} ({hold.reason})" if hold else ""
     reason = f"newer version of {pointer.follows}{why}"
     return Move(version.id, SwapKind.AUTOMATIC, _RECONCILER, reading.now(ports), reason)
-
-
-def _newest_ready(ports: Ports, app: App, branch: str) -> tuple[Kept[Version] | None, Caller]:
-    """Return a branch's ready version of the newest commit, and a caller with the limits of whoever published it there.
-
-    Builds may end in another order than their commits have: of the last few published, the newest counts.
-    """
-    newest: tuple[Kept[Version] | None, Caller] = (None, Caller(_RECONCILER))
-    for kept, caller in islice(_ready(ports, app, branch), _COMPARED):
-        if newest[0] is None or _newer(ports, kept.record, newest[0].record):
-            newest = (kept, caller)
-    return newest
-
-
-def _ready(ports: Ports, app: App, branch: str) -> Iterator[tuple[Kept[Version], Caller]]:
-    entries = ports.ledger.scan(keys.branch(app.name, branch), newest_first=True, limit=_LOOKED_AT)
-    items = ports.ledger.read([keys.of_version(app.name, str(entry.body["id"])) for entry in entries])
-    for entry, item in zip(entries, items, strict=True):
-        kept = Kept(records.version(item.body), item.revision) if item else None
-        if kept and kept.record.state is State.READY:
-            yield kept, Caller(_RECONCILER, tuple(cast("list[str]", entry.body["pointers"])))
 
 
 def needs(app: str, branch: str | None) -> Needs:
@@ -279,13 +236,4 @@ def _is_news(ports: Ports, pointer: Pointer, version: Version) -> bool:
     if pointer.version == version.id:
         return False
     shown = proposals.live(ports, pointer)
-    return shown is None or _newer(ports, version, shown)
-
-
-def _newer(ports: Ports, version: Version, shown: Version) -> bool:
-    standing = lineages.ordered(ports, version, shown)
-    if standing is Order.SAME:
-        return version.begun_at > shown.begun_at
-    if standing is Order.APART:
-        return version.committed_at > shown.committed_at
-    return standing is Order.NEWER
+    return shown is None or lineages.newer(ports, version, shown)

@@ -52,6 +52,16 @@ def ordered(ports: Ports, candidate: Version, other: Version) -> Order:
     return order(_mended(ports, other.app, ours), _mended(ports, other.app, theirs))
 
 
+def newer(ports: Ports, version: Version, other: Version) -> bool:
+    """Tell whether a version's commit, or else its build, came after another's."""
+    standing = ordered(ports, version, other)
+    if standing is Order.SAME:
+        return version.begun_at > other.begun_at
+    if standing is Order.APART:
+        return version.committed_at > other.committed_at
+    return standing is Order.NEWER
+
+
 def _mended(ports: Ports, app: str, line: Line) -> Line:
     """Follow the ends of a short line through the versions that were published of those commits."""
     waiting, seen = list(line.ancestors), {line.commit}

@@ -14,7 +14,7 @@ from ..domain.roles import Caller
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Delete, Item, Lost, Ports, Put, StoredObject, Upload
-from . import ahead, contents, follow, health, keys, programs, reading, records, routing, transfer
+from . import ahead, branches, contents, follow, health, keys, programs, reading, records, routing, transfer
 from .ahead import Needs
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
@@ -140,7 +140,7 @@ def _record(
     changes = [
         Put(keys.of_version(app, version.id), records.encode(version), revision),
         Put(lineage, {"ancestors": list(manifest.commit.ancestors)}, known.revision if known else 0),
-        *follow.index(version, manifest.commit.branch, caller),
+        *branches.index(version, manifest.commit.branch, caller),
         *conditions,
     ]
     _commit_with_manifest(ports, version, manifest, changes)

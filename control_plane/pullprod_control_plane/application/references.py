@@ -8,7 +8,7 @@ from itertools import islice
 from ..domain.errors import AmbiguousReference, InvalidRequest, NotFound
 from ..domain.references import Kind, Reference, parse
 from ..domain.versions import State, Version
-from ..ports import Ports
+from ..ports import Item, Ports
 from . import keys, reading, records
 from .ahead import Needs, Scan
 from .reading import Kept
@@ -66,13 +66,27 @@ def _names(ports: Ports, app: str, reference: Reference) -> Iterator[str]:
     if reference.kind is Kind.COMMIT:
         yield from _by_commit(ports, app, reference.name)
     elif reference.kind in _INDEXES:
-        partition = _INDEXES[reference.kind](app, reference.name)
-        entries = reading.everything(ports.ledger, partition, newest_first=True, at_once=_LIKELY_ENOUGH)
-        yield from (str(entry.body["id"]) for entry in entries)
+        yield from _listed(ports, _INDEXES[reference.kind](app, reference.name))
     elif reference.kind is Kind.VERSION:
         yield reference.name
     elif (pointer := reading.kept_pointer(ports, app, reference.name)) and pointer.record.version:
         yield pointer.record.version
+
+
+def _listed(ports: Ports, partition: str) -> Iterator[str]:
+    """Yield those that are behind a version of a newer commit after all others."""
+    behind: list[str] = []
+    for entry in reading.everything(ports.ledger, partition, newest_first=True, at_once=_LIKELY_ENOUGH):
+        if is_behind(entry):
+            behind.append(str(entry.body["id"]))
+        else:
+            yield str(entry.body["id"])
+    yield from behind
+
+
+def is_behind(entry: Item) -> bool:
+    """Tell whether a version of a newer commit was begun before the one of an entry, and is ready."""
+    return bool(entry.body.get("behind"))
 
 
 def _by_commit(ports: Ports, app: str, prefix: str) -> list[str]:
