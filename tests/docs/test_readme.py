@@ -80,6 +80,7 @@ def test_every_command_by_hand_works_in_the_order_in_which_it_is_told(reader: Re
     status = reader.type(block("export"))
     history = reader.type(block("git switch"))
     answer = reader.type(block("curl"))
+    link = reader.type(block("pullprod previews"))
 
     assert "production shows" in status
     assert [line.split()[2] for line in history.splitlines() if re.match(r"\d+  ", line)] == [
@@ -88,6 +89,7 @@ def test_every_command_by_hand_works_in_the_order_in_which_it_is_told(reader: Re
         "point",
     ]
     assert '"generation":4' in answer
+    assert re.search(r"^http://[0-9a-f-]{21}--shop\.localhost:\d+/\?pullprod-share=\d+\.[\w-]{43}$", link, re.MULTILINE)
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:
