@@ -89,6 +89,11 @@ def test_the_first_admin_token_is_made_once(world: World) -> None:
     assert len(tokens.listed(world.ports, 10, None).items) == 1
 
 
+def test_an_owner_without_a_token_gets_another(world: World) -> None:
+    tokens.first_admin(world.ports)
+    assert tokens.authenticate(world.ports, tokens.another_admin(world.ports)).role is Role.ADMIN
+
+
 def test_of_two_that_start_at_once_one_gets_the_first_admin_token(world: World) -> None:
     got: list[str | None] = []
     racing = tap(

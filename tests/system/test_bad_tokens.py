@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -191,3 +193,16 @@ def test_a_token_that_cannot_be_meant_is_not_made(api: Api, wanted: Json) -> Non
     before = api.items("/v1/tokens")
     refused(api.call("POST", "/v1/tokens", wanted), 422, "invalid-request")
     assert api.items("/v1/tokens") == before
+
+
+def test_an_owner_whose_tokens_are_all_revoked_gets_another_where_the_data_is(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data").start()
+    with client(server.url, server.token) as api:
+        api.ok("DELETE", f"/v1/tokens/{api.ok('GET', '/v1/tokens')['items'][0]['id']}")
+        refused(api.call("GET", "/v1/tokens"), 401, "unauthenticated")
+    again = replace(server, token="", options=("--new-admin-token",)).restart()
+    try:
+        with client(again.url, again.token) as api:
+            assert [token["revoked_at"] is None for token in api.ok("GET", "/v1/tokens")["items"]].count(True) == 1
+    finally:
+        again.stop()

@@ -25,7 +25,8 @@ import click
     metavar="URL",
     help="OIDC issuer of workflow runs (repeatable); GitHub's own if none is given.",
 )
-def command(data: Path, port: int, issuers: tuple[str, ...]) -> None:
+@click.option("--new-admin-token", is_flag=True, help="Print another admin token: the others are lost, or revoked.")
+def command(data: Path, port: int, issuers: tuple[str, ...], new_admin_token: bool) -> None:  # noqa: FBT001 - click's.
     """Serve the API and every version and pointer on this machine, until interrupted."""
     # Only this command needs the server's libraries, so only this command loads them.
     from ... import bootstrap  # noqa: PLC0415
@@ -40,7 +41,8 @@ def command(data: Path, port: int, issuers: tuple[str, ...]) -> None:
 
     def announce() -> None:
         click.echo(f"pullprod listens on {settings.api_url}")
-        if token := tokens.first_admin(system.control.ports):
+        ports = system.control.ports
+        if token := tokens.first_admin(ports) or (tokens.another_admin(ports) if new_admin_token else None):
             click.echo(f"admin token: {token}")
             click.echo("It is not shown again. In another terminal:", err=True)
             click.echo(f"export PULLPROD_URL={settings.api_url} PULLPROD_TOKEN=pp_…", err=True)
