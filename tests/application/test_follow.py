@@ -94,6 +94,15 @@ def test_a_pointer_stops_following_when_it_is_configured_so(world: World) -> Non
     assert world.shown("next") == first.id
 
 
+def test_a_pointer_that_stops_following_during_a_publish_is_not_moved_by_it(world: World) -> None:
+    world.configure(follow={"production": "main"})
+    begun = world.begin(page("a"), "a")
+    world.send(begun, page("a"))
+    racing = tap(world.ports, before=once(lambda name, _: name == "edge.show", world.configure))
+    version = world.with_ports(edge=racing.edge).finalize(begun.version.id)
+    assert world.pointers() == {"production": None, "main": version.id}
+
+
 def test_a_held_pointer_does_not_follow(world: World) -> None:
     first = world.publish(page("a"), "a")
     holds.hold(world.ports, APP, "main", ANN, "demo", None)

@@ -207,10 +207,14 @@ def _refusal(
 
 
 def _followers(ports: Ports, app: App, branch: str) -> list[Kept[Pointer]]:
-    """Return the pointers that are configured to follow a branch, and the branch's own."""
+    """Return the pointers that are configured to follow a branch, and the branch's own.
+
+    The configuration may have changed since it was read: what a pointer follows by now stands in its own record.
+    """
     own = _own(ports, app, branch)
     configured = [_existing(ports, app, name, branch) for name, followed in app.follow.items() if followed == branch]
-    return configured if own is None else [own, *(kept for kept in configured if kept.record.name != own.record.name)]
+    others = [kept for kept in configured if own is None or kept.record.name != own.record.name]
+    return ([own] if own else []) + [kept for kept in others if kept.record.follows == branch]
 
 
 def _existing(ports: Ports, app: App, name: str, branch: str) -> Kept[Pointer]:
