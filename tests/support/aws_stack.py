@@ -1,4 +1,4 @@
-"""A control plane on AWS: DynamoDB Local, S3 of MiniStack, strict doubles of the key-value store and of Lambda.
+"""A control plane on AWS: DynamoDB Local, S3 of MiniStack, strict doubles of the key-value store, Lambda and names.
 
 Every call that it makes passes through `faults`. What it has stored can be remembered, brought back, and looked at
 without a call of its own.
@@ -16,14 +16,15 @@ from functools import cache
 from typing import Any
 
 from pullprod_control_plane.adapters.aws import dynamodb_ledger
+from pullprod_control_plane.adapters.aws.cloudfront_domains import CloudFrontDomains
 from pullprod_control_plane.adapters.aws.dynamodb_ledger import DynamoDBLedger
 from pullprod_control_plane.adapters.aws.lambda_functions import LambdaFunctions
+from pullprod_control_plane.adapters.aws.route53_names import Route53Names
 from pullprod_control_plane.adapters.aws.s3_store import S3Store
-from pullprod_control_plane.adapters.local.unmanaged_names import UnmanagedNames
 from pullprod_control_plane.application.publish import Begun
 from pullprod_control_plane.domain.names import Addresses
 from pullprod_control_plane.ports import Item, Ports, StoredObject
-from tests.ports.aws import dynamodb, lambda_functions, s3
+from tests.ports.aws import dynamodb, lambda_functions, names, s3
 from tests.support import aws
 from tests.support.aws_world import SeenEdge
 from tests.support.faults import Faults, Through
@@ -31,6 +32,7 @@ from tests.support.kvs import StrictStore, a_client
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.programs import CountedWorker
 from tests.support.strict_lambda import StrictLambda
+from tests.support.strict_names import OURS, StrictNames
 from tests.support.world import Files, RecordProbe, SetClock, World
 
 ONCE: Any = {"retries": {"total_max_attempts": 1}}
@@ -89,6 +91,7 @@ class Remembered:
     routes: dict[str, str]
     objects: dict[str, dict[str, Any]]
     lambdas: dict[str, Any]
+    names: StrictNames
 
 
 @dataclass
@@ -105,6 +108,7 @@ class Stack:
     routes: StrictStore = field(default_factory=StrictStore)
     faults: Faults = field(default_factory=Faults)
     clock: SetClock = field(default_factory=SetClock)
+    names: StrictNames = field(default_factory=StrictNames)
 
     def __post_init__(self) -> None:
         self.lambdas = StrictLambda(_Zips(self.plain_files, self.bucket), self.clock)
@@ -116,16 +120,25 @@ class Stack:
         ledger = DynamoDBLedger(self.items, self.table)
         store = S3Store(self.files, self.bucket)
         place = replace(lambda_functions.place(self.bucket), prefix="t")
-        functions = LambdaFunctions(Through(self.lambdas, self.faults), place, self.clock, pause=lambda _: None)
+        lambdas: Any = Through("lambda", self.lambdas, self.faults)
+        functions = LambdaFunctions(lambdas, place, self.clock, pause=lambda _: None)
+        services = zip(("cloudfront", "acm", "route53"), self.names.clients(), strict=True)
+        cloudfront, acm, route53 = (Through(name, client, self.faults) for name, client in services)
+        managed = Route53Names(CloudFrontDomains(OURS, cloudfront, acm), "Z1", route53)  # type: ignore[arg-type]
         probe = RecordProbe(edge, S3Store(self.plain_files, self.bucket))
-        ports = Ports(ledger, store, edge, UnmanagedNames(), functions, worker, probe, self.clock)
+        ports = Ports(ledger, store, edge, managed, functions, worker, probe, self.clock)
         addresses = Addresses("http", "localhost", 8080)
         return AwsWorld(ledger, store, edge, self.clock, ports, functions, worker, addresses, stack=self)
 
     def remember(self) -> Remembered:
         objects = {key: self._object(key) for key in self.objects()}
         return Remembered(
-            self.clock.moment, self._rows(), dict(self.routes.items), objects, copy.deepcopy(self.lambdas.made)
+            self.clock.moment,
+            self._rows(),
+            dict(self.routes.items),
+            objects,
+            copy.deepcopy(self.lambdas.made),
+            copy.deepcopy(self.names),
         )
 
     def bring_back(self, before: Remembered) -> None:
@@ -135,6 +148,7 @@ class Stack:
         self.routes._version += 1
         self.lambdas.made = copy.deepcopy(before.lambdas)
         self.lambdas.waits.clear()
+        self.names = copy.deepcopy(before.names)
         then, now = ({_where(row): row for row in rows} for rows in (before.rows, self._rows()))
         puts = [{"PutRequest": {"Item": row}} for where, row in then.items() if now.get(where) != row]
         deletes = [{"DeleteRequest": {"Key": _key(row)}} for where, row in now.items() if where not in then]
@@ -160,7 +174,7 @@ class Stack:
         functions = LambdaFunctions(self.lambdas, place, self.clock)  # type: ignore[arg-type]
         store: Any = Objects(self.objects(), self._read)
         probe: Any = None
-        return Ports(ledger, store, edge, UnmanagedNames(), functions, CountedWorker(), probe, self.clock)
+        return Ports(ledger, store, edge, names.plugged(self.names), functions, CountedWorker(), probe, self.clock)
 
     def _rows(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.plain_items.scan(TableName=self.table, ConsistentRead=True)["Items"]

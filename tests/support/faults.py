@@ -116,25 +116,20 @@ class Faults:
 
 @dataclass
 class Through:
-    """A double of Lambda's client whose calls pass through."""
+    """A double of a service's client whose calls pass through."""
 
+    service: str
     client: Any
     faults: Faults
 
     def __getattr__(self, operation: str) -> Any:
         if operation == "get_paginator":
-            return self._paginator
+            return lambda listing: Through(f"{self.service}.{listing}", self.client.get_paginator(listing), self.faults)
         call = getattr(self.client, operation)
-        return lambda **given: self.faults.through(f"lambda.{operation}", lambda: call(**given), _lambda_refusal)
-
-    def _paginator(self, operation: str) -> Any:
-        page = getattr(self, operation)
-
-        class Pages:
-            def paginate(self, **given: Any) -> Iterator[Any]:
-                yield page(**given)
-
-        return Pages()
+        name = f"{self.service}.{operation}"
+        # Pages are read to their end at once.
+        answer = (lambda **given: list(call(**given))) if operation == "paginate" else call
+        return lambda **given: self.faults.through(name, lambda: answer(**given), _refused)
 
 
 def _place(url: str) -> str:
@@ -143,7 +138,7 @@ def _place(url: str) -> str:
     return parts.path + "".join(parse_qs(parts.query).get("prefix", []))
 
 
-def _lambda_refusal(kind: Kind) -> None:
+def _refused(kind: Kind) -> None:
     code = "TooManyRequestsException" if kind is Kind.THROTTLED else "ServiceException"
     status = 429 if kind is Kind.THROTTLED else 500
     said = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
