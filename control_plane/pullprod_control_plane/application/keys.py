@@ -20,6 +20,7 @@ OF_RECONCILER = Key("reconciler", "state")
 VERSION = "version#"
 POINTER = "pointer#"
 SEGMENT = "segment#"
+COMMIT_IN_ID = 12
 
 
 def of_app(app: str) -> Key:
@@ -57,9 +58,9 @@ def of_segment(app: str, digest: str) -> Key:
     return Key(contents(app), SEGMENT + digest)
 
 
-def of_lineage(app: str, version: str) -> Key:
-    """Return the key of a version's recorded ancestors."""
-    return Key(f"app#{app}#lineage", version)
+def of_lineage(app: str, commit: str) -> Key:
+    """Return the key of a commit's recorded ancestors; a version's id begins with its commit, and may stand for it."""
+    return Key(f"app#{app}#lineage", commit[:COMMIT_IN_ID])
 
 
 def timeline(app: str) -> str:

@@ -6,26 +6,40 @@ from collections.abc import Sequence
 from typing import cast
 
 from ..domain.lineage import Difference, Line, Order, difference, extend, order
-from ..domain.manifests import MAX_ANCESTORS
+from ..domain.manifests import MAX_ANCESTORS, Commit
 from ..domain.versions import Version
-from ..ports import Ports
-from . import keys, references
+from ..ports import Change, Item, Ports, Put
+from . import keys, reading
 
-# A clone of depth 1 knows its parents only; a line is mended by at most this many steps from version to version.
+# A clone of depth 1 knows its parents only; a line is mended by at most this many steps from version to version, each
+# of which looks at as many commits at its end.
 _STEPS = 100
+_AT_ONCE = 100
 
 
 def line_of(ports: Ports, version: Version) -> Line:
-    """Return the line that was recorded when `version` was published."""
-    return _lines_of(ports, [version])[0]
+    """Return the line that was recorded when a version of this commit was published."""
+    return _lines_of(ports, version.app, [version.commit])[0]
 
 
-def _lines_of(ports: Ports, versions: Sequence[Version]) -> list[Line]:
-    items = ports.ledger.read([keys.of_lineage(version.app, version.id) for version in versions])
-    return [
-        Line(version.commit, tuple(cast("list[str]", item.body["ancestors"])) if item else ())
-        for version, item in zip(versions, items, strict=True)
-    ]
+def recorded(ports: Ports, app: str, commit: Commit) -> list[Change]:
+    """Return the change that keeps a commit's ancestors; none if as many are known already, from a deeper clone."""
+    where = keys.of_lineage(app, commit.sha)
+    known = reading.one(ports.ledger, where)
+    if known and len(_ancestors(known, commit.sha)) >= len(commit.ancestors):
+        return []
+    return [Put(where, {"commit": commit.sha, "ancestors": list(commit.ancestors)}, known.revision if known else 0)]
+
+
+def _lines_of(ports: Ports, app: str, commits: Sequence[str]) -> list[Line]:
+    items = ports.ledger.read([keys.of_lineage(app, commit) for commit in commits])
+    return [Line(commit, _ancestors(item, commit)) for commit, item in zip(commits, items, strict=True)]
+
+
+def _ancestors(item: Item | None, commit: str) -> tuple[str, ...]:
+    """Return what an item keeps of a commit; nothing if it is another's that begins alike."""
+    mine = item is not None and item.body.get("commit") == commit
+    return tuple(cast("list[str]", item.body["ancestors"])) if item and mine else ()
 
 
 def compare(ports: Ports, live: Version | None, candidate: Version, *, mended: bool = True) -> Difference:
@@ -45,7 +59,7 @@ def compare(ports: Ports, live: Version | None, candidate: Version, *, mended: b
 
 def ordered(ports: Ports, candidate: Version, other: Version) -> Order:
     """Tell how `candidate` stands to `other` in the history of commits."""
-    ours, theirs = _lines_of(ports, [candidate, other])
+    ours, theirs = _lines_of(ports, other.app, [candidate.commit, other.commit])
     first = order(ours, theirs)
     if first is not Order.APART:
         return first
@@ -63,21 +77,16 @@ def newer(ports: Ports, version: Version, other: Version) -> bool:
 
 
 def _mended(ports: Ports, app: str, line: Line) -> Line:
-    """Follow the ends of a short line through the versions that were published of those commits."""
-    waiting, seen = list(line.ancestors), {line.commit}
+    """Follow the ends of a short line through what was published of those commits."""
+    seen = {line.commit}
     for _ in range(_STEPS):
-        if not waiting or len(line.ancestors) >= MAX_ANCESTORS:
+        ends = [commit for commit in reversed(line.ancestors) if commit not in seen][:_AT_ONCE]
+        before = len(line.ancestors)
+        if not ends or before >= MAX_ANCESTORS:
             break
-        commit = waiting.pop()
-        if commit in seen:
-            continue
-        seen.add(commit)
-        further = _ancestors_of(ports, app, commit)
-        waiting += [sha for sha in further if sha not in line.ancestors]
-        line = extend(line, further, MAX_ANCESTORS)
+        seen.update(ends)
+        for further in _lines_of(ports, app, ends):
+            line = extend(line, further.ancestors, MAX_ANCESTORS)
+        if len(line.ancestors) == before:
+            break
     return line
-
-
-def _ancestors_of(ports: Ports, app: str, commit: str) -> tuple[str, ...]:
-    lines = _lines_of(ports, references.versions_of(ports, app, commit))
-    return max((line.ancestors for line in lines), key=len, default=())

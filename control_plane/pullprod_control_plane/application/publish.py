@@ -14,7 +14,7 @@ from ..domain.roles import Caller
 from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
 from ..ports import Change, Check, Delete, Item, Lost, Ports, Put, StoredObject, Upload
-from . import ahead, branches, contents, follow, health, keys, programs, reading, records, routing, transfer
+from . import ahead, branches, contents, follow, health, keys, lineages, programs, reading, records, routing, transfer
 from .ahead import Needs
 from .reading import Kept, Page
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
@@ -135,11 +135,9 @@ def _record(
 ) -> tuple[Version, frozenset[str]]:
     split, conditions = _claim_segments(ports, app, manifest)
     version = _version(ports, app, caller.principal, manifest, split)
-    lineage = keys.of_lineage(app, version.id)
-    known = reading.one(ports.ledger, lineage)
     changes = [
         Put(keys.of_version(app, version.id), records.encode(version), revision),
-        Put(lineage, {"ancestors": list(manifest.commit.ancestors)}, known.revision if known else 0),
+        *lineages.recorded(ports, app, manifest.commit),
         *branches.index(version, manifest.commit.branch, caller),
         *conditions,
     ]

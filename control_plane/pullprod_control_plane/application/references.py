@@ -13,7 +13,6 @@ from . import keys, reading, records
 from .ahead import Needs, Scan
 from .reading import Kept
 
-_COMMIT_IN_ID = 12
 _LOOKED_AT = 200
 _LIKELY_ENOUGH = 10  # Newest first, one of the first few is ready.
 _INDEXES: Mapping[Kind, Callable[[str, str], str]] = {Kind.BRANCH: keys.branch, Kind.TAG: keys.tag}
@@ -109,4 +108,4 @@ def versions_of(ports: Ports, app: str, commit: str) -> list[Version]:
 
 
 def _of_commit(app: str, commit: str) -> Scan:
-    return Scan(keys.contents(app), prefix=keys.VERSION + commit[:_COMMIT_IN_ID], limit=_LOOKED_AT)
+    return Scan(keys.contents(app), prefix=keys.VERSION + commit[: keys.COMMIT_IN_ID], limit=_LOOKED_AT)
