@@ -81,7 +81,7 @@ def test_every_fifth_upload_fails_and_the_publish_finishes(
     shop: tuple[Job, Server], between: Network, fault: int | str
 ) -> None:
     job, server = shop
-    between.fault = lambda number: "passes" if number % 5 else fault
+    between.fault = lambda number, attempt: "passes" if number % 5 or attempt > 3 else fault
     done = job.run()
     ready(done, server)
     assert done.outputs["uploaded-files"] == str(FILES)
@@ -107,7 +107,7 @@ def test_an_address_that_expires_in_the_middle_is_asked_for_afresh(
 @pytest.mark.usefixtures("impatient")
 def test_an_upload_that_stalls_is_tried_again(shop: tuple[Job, Server], between: Network) -> None:
     job, server = shop
-    between.fault = lambda number: "passes" if number % 20 else "stalls"
+    between.fault = lambda number, attempt: "passes" if number % 20 or attempt > 3 else "stalls"
     ready(job.run(), server)
 
 
@@ -116,11 +116,11 @@ def test_a_store_that_stalls_for_good_is_one_sentence_and_a_run_again_sends_the_
     shop: tuple[Job, Server], between: Network
 ) -> None:
     job, server = shop
-    between.fault = lambda number: "passes" if number <= DROPPED else "stalls"
+    between.fault = lambda number, _: "passes" if number <= DROPPED else "stalls"
     done = job.run()
     failed(done)
     assert "Publish again to go on" in done.error
-    between.fault = lambda _: "passes"
+    between.fault = lambda *_: "passes"
     again = job.run()
     ready(again, server)
     assert 0 < int(again.outputs["uploaded-files"]) <= FILES - DROPPED
@@ -176,7 +176,7 @@ def test_a_control_plane_that_is_gone_is_one_sentence_and_a_run_again_sends_the_
 ) -> None:
     job, server = shop
 
-    def fault(number: int) -> int | str:
+    def fault(number: int, _: int) -> int | str:
         if number == DROPPED:
             server.kill()
         return "passes" if number < DROPPED else "drops"
@@ -184,7 +184,7 @@ def test_a_control_plane_that_is_gone_is_one_sentence_and_a_run_again_sends_the_
     between.fault = fault
     failed(job.run())
     server.start()
-    between.fault = lambda _: "passes"
+    between.fault = lambda *_: "passes"
     again = job.run()
     ready(again, server)
     assert int(again.outputs["uploaded-files"]) < FILES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -14,23 +15,25 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Network:
-    """An HTTP proxy. `fault` is asked for the number of each upload, from 1: a status to answer with, or what happens.
+    """An HTTP proxy. `fault` is asked for the number of each upload, and how often its file was tried, both from 1.
 
-    "passes" sends it on, "drops" closes the connection without an answer, "stalls" never answers, "loses" sends it on
-    and drops the answer.
+    It says with which status to answer, or what happens: "passes" sends it on, "drops" closes the
+    connection without an answer, "stalls" never answers, "loses" sends it on and drops the answer.
     """
 
     url: str = ""
-    fault: Callable[[int], int | str] = lambda _: "passes"
+    fault: Callable[[int, int], int | str] = lambda *_: "passes"
     uploads: int = 0
+    tried: Counter[str] = field(default_factory=Counter)
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next_fault(self) -> int | str:
+    def next_fault(self, address: str) -> int | str:
         with self.lock:
             self.uploads += 1
-            number = self.uploads
-        return self.fault(number)
+            self.tried[address] += 1
+            number, attempt = self.uploads, self.tried[address]
+        return self.fault(number, attempt)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -39,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        fault = self.network.next_fault()
+        fault = self.network.next_fault(self.path)
         if isinstance(fault, int):
             self._answer(fault, b"")
             return
