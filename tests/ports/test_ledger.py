@@ -32,6 +32,15 @@ def test_an_item_that_was_never_written_reads_as_none(ledger: Ledger) -> None:
     assert ledger.read([]) == []
 
 
+def test_what_is_too_long_for_a_key_is_not_there(ledger: Ledger) -> None:
+    fill(ledger, "a", "b")
+    long = "b" * 5_000
+    assert ledger.read([Key("p", long), Key(long, "a"), A]) == [None, None, *ledger.read([A])]
+    assert (sorts(ledger, long), sorts(ledger, prefix=long)) == ([], [])
+    assert (sorts(ledger, after=long), sorts(ledger, after="a" + long)) == ([], ["b"])
+    assert sorts(ledger, after="c" + long, newest_first=True) == ["b", "a"]
+
+
 def test_a_body_reads_as_it_was_written(ledger: Ledger) -> None:
     ledger.commit([Put(A, BODY, 0)])
     (item,) = ledger.read([A])

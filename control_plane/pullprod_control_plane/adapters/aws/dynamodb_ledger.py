@@ -24,6 +24,9 @@ T = TypeVar("T")
 _MAX_READ = 100  # Keys of one BatchGetItem.
 _MAX_ITEM = 380_000  # 400 KB, less what keys and revision take.
 _MAX_COMMIT = 3_900_000  # 4 MB, likewise.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_MAX_PARTITION = 2_048
+_MAX_SORT = 1_024
 _PATIENCE_S = 15.0
 _FIRST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 1.0
@@ -54,7 +57,7 @@ class DynamoDBLedger:
 
     def read(self, keys: Sequence[Key]) -> list[Item | None]:
         """Return the items under `keys`, in their order, None for those that do not exist."""
-        wanted = list(dict.fromkeys(keys))
+        wanted = [key for key in dict.fromkeys(keys) if _can_be(key.partition, key.sort)]
         found: dict[Key, Item] = {}
         for start in range(0, len(wanted), _MAX_READ):
             found.update((item.key, item) for item in self._batch(wanted[start : start + _MAX_READ]))
@@ -97,6 +100,8 @@ class DynamoDBLedger:
         A condition on the sort key is one range or one prefix. So where to begin is the start key, which need not
         exist, and stands for the beginning where `after` lies before it.
         """
+        if not _can_be(partition, prefix):
+            return None
         names: dict[str, str] = {"#p": "PK"}
         values: dict[str, Any] = {":p": {"S": partition}}
         condition = "#p = :p"
@@ -117,7 +122,9 @@ class DynamoDBLedger:
         if not after.startswith(prefix):
             beyond = _utf8(after) < _utf8(prefix) if newest_first else _utf8(after) > _utf8(prefix)
             return None if beyond else query
-        return {**query, "ExclusiveStartKey": _key(Key(partition, after))} if after else query
+        # No key lies between a text that is too long for one and as much of it as a key can have.
+        start = _utf8(after)[:_MAX_SORT].decode(errors="ignore")
+        return {**query, "ExclusiveStartKey": _key(Key(partition, start))} if start else query
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Make all changes, at most 100 on different keys, or none; durable when it returns.
@@ -155,6 +162,11 @@ class DynamoDBLedger:
                 return False
             raise
         return True
+
+
+def _can_be(partition: str, sort: str) -> bool:
+    """Tell whether DynamoDB can have such a key; it takes a question about another one for an error."""
+    return len(_utf8(partition)) <= _MAX_PARTITION and len(_utf8(sort)) <= _MAX_SORT
 
 
 def _key(key: Key) -> dict[str, Any]:
