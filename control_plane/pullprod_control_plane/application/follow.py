@@ -15,11 +15,12 @@ from ..domain.json import Json
 from ..domain.names import Addresses, pointer_candidates
 from ..domain.pointers import Pointer
 from ..domain.roles import Caller
-from ..domain.swaps import Move, Swap, SwapKind
+from ..domain.swaps import Move, SwapKind
 from ..domain.versions import State, Version, require_ready
-from ..ports import Change, Check, Delete, Item, Lost, Ports, Put
+from ..ports import Check, Delete, Item, Lost, Ports, Put
 from . import ahead, branches, keys, lineages, moves, proposals, reading, records
 from .ahead import Needs, Scan
+from .moves import Decided, Prepared
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
@@ -42,12 +43,13 @@ def release(ports: Ports, addresses: Addresses, app: App, kept: Kept[Version], c
         Lost: somebody else finished it, or moved one of the pointers, first.
     """
     ready = replace(kept.record, state=State.READY, published_at=reading.now(ports))
-    swaps, changes = _moves(ports, addresses, app, ready, ready.branch, caller)
+    prepared = _moves(ports, addresses, app, ready, ready.branch, caller)
+    changes = [change for move in prepared for change in move.changes]
     where = keys.of_version(app.name, ready.id)
     pending = keys.of_pending_version(app.name, ready.id)
     listed = branches.settle(ports, ready, ready.branch)
     ports.ledger.commit([Put(where, records.encode(ready), kept.revision), Delete(pending, 1), *listed, *changes])
-    _show(ports, swaps)
+    _show(ports, prepared, ready)
     return ready
 
 
@@ -63,14 +65,15 @@ def adopt(ports: Ports, addresses: Addresses, app: App, version: Version, branch
         kept = reading.find_version(ports, app.name, version.id)
         require_ready(kept.record)
         listed = branches.adopt(ports, version, branch, caller)
-        swaps, moved = _moves(ports, addresses, app, version, branch, caller)
+        prepared = _moves(ports, addresses, app, version, branch, caller)
+        moved = [change for move in prepared for change in move.changes]
         if not listed and not moved:
             return
         try:
             ports.ledger.commit([Check(keys.of_version(app.name, version.id), kept.revision), *listed, *moved])
         except Lost:
             continue
-        _show(ports, swaps)
+        _show(ports, prepared, kept.record)
         return
     raise Busy(f"The pointers of {branch} moved too often. Publish again.")
 
@@ -127,7 +130,7 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
         prepared = moves.prepare(kept, _missed(ports, kept.record, version.record))
         with suppress(Lost):
             ports.ledger.commit([*prepared.changes, still_ready])
-            _show(ports, [prepared.swap])
+            _show(ports, [prepared], version.record)
             return
     raise Busy(f"{name} moved too often. The next round tries again.")
 
@@ -161,16 +164,16 @@ def stayed(
     return [refusal for refusal in found if refusal]
 
 
-def _show(ports: Ports, swaps: list[Swap]) -> None:
-    for swap in swaps:
-        moves.try_to_show(ports, swap.app, swap.pointer, swap.generation)
+def _show(ports: Ports, decided: list[Prepared], version: Version) -> None:
+    for move in decided:
+        swap = move.swap
+        moves.try_to_show(ports, swap.app, swap.pointer, swap.generation, Decided(move.pointer, version))
 
 
 def _moves(
     ports: Ports, addresses: Addresses, app: App, version: Version, branch: str | None, caller: Caller
-) -> tuple[list[Swap], list[Change]]:
-    swaps: list[Swap] = []
-    changes: list[Change] = []
+) -> list[Prepared]:
+    prepared = []
     reason = f"newer version of {branch}"
     near, to_move = _to_move(ports, app, version, branch)
     for kept in to_move:
@@ -179,10 +182,8 @@ def _moves(
             continue
         at, names = reading.now(ports), version.function_names
         move = Move(version.id, SwapKind.FOLLOW, caller.principal, at, reason, functions=names)
-        prepared = moves.prepare(kept, move)
-        swaps.append(prepared.swap)
-        changes += prepared.changes
-    return swaps, changes
+        prepared.append(moves.prepare(kept, move))
+    return prepared
 
 
 def _to_move(ports: Ports, app: App, version: Version, branch: str | None) -> tuple[Ports, list[Kept[Pointer]]]:

@@ -27,11 +27,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided this moment, a mark of the edge from before that, and the version that is to be shown."""
+    """What was decided this moment, the version that is to be shown, and a mark of the edge from before, if any."""
 
     pointer: Kept[Pointer]
     version: Version
-    since: str
+    since: str | None = None
 
 
 def prepare(kept: Kept[Pointer], wanted: Move) -> Prepared:

@@ -55,11 +55,11 @@ def show_pointer(ports: Ports, pointer: Pointer) -> None:
     give_back(ports, pointer.hosts, pointer)
 
 
-def show_decided(ports: Ports, pointer: Pointer, version: Version, since: str) -> None:
+def show_decided(ports: Ports, pointer: Pointer, version: Version, since: str | None) -> None:
     """Write the records of a swap that was decided this moment, as `show_pointer` does, without a look.
 
-    `since` is a mark of the edge from before it was decided. The version's own record is written with them: the edge
-    may have had no room for it.
+    `since` is a mark of the edge from before it was decided, if one was made. The version's own record is written with
+    them: the edge may have had no room for it.
     """
     ports.edge.show([routes.for_version(version), *routes.for_pointer(pointer, version)], since)
     give_back(ports, pointer.hosts, pointer)
