@@ -57,8 +57,8 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an upload that stalls be given up sooner than after two minutes."""
-    monkeypatch.setattr(upload, "_TIMEOUT", urllib3.Timeout(connect=10, read=2))
+    """Let an upload that stalls be given up sooner than after a minute."""
+    monkeypatch.setattr(upload, "_TIMEOUT", urllib3.Timeout(connect=10, read=1))
 
 
 def ready(done: Done, server: Server) -> None:
