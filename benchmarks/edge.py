@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-from running import commit, free_port, median, pullprod, repository, serving
+from running import commit, median, pullprod, repository, serving
+
+from scripts.emulators import free_port
 
 DOCS = Path("/usr/share/doc/python3.11/html")
 ROUNDS = 3

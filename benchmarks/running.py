@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -14,14 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scripts.emulators import free_port
+
 PULLPROD = [sys.executable, "-m", "pullprod"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

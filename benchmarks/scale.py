@@ -10,7 +10,7 @@ from pathlib import Path
 from running import median, seconds
 
 from pullprod_control_plane import bootstrap
-from pullprod_control_plane.application import apps, follow, keys, look, records, references, swap
+from pullprod_control_plane.application import apps, branches, keys, look, records, references, swap
 from pullprod_control_plane.application.swap import Order
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.roles import Caller
@@ -63,8 +63,10 @@ def _fill(control: bootstrap.ControlPlane, count: int) -> list[Version]:
         changes = []
         for version in versions[start : start + _AT_ONCE]:
             changes.append(Put(keys.of_version("bench", version.id), records.encode(version), 0))
-            changes.append(Put(keys.of_lineage("bench", version.id), {"ancestors": []}, 0))
-            changes += follow.index(version, "main", Caller("token:benchmark"))
+            changes.append(
+                Put(keys.of_lineage("bench", version.commit), {"commit": version.commit, "ancestors": []}, 0)
+            )
+            changes += branches.index(version, "main", Caller("token:benchmark"))
         control.ports.ledger.commit(changes)
     return versions
 

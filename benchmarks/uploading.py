@@ -13,7 +13,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from running import commit, free_port, median, repository, seconds
+from running import commit, median, repository, seconds
 
 from scripts import emulators
 
@@ -103,7 +103,7 @@ def _buckets(url: str) -> str:
 
 @contextmanager
 def _serving(data: Path, url: str) -> Iterator[tuple[int, str]]:
-    port = free_port()
+    port = emulators.free_port()
     command = [sys.executable, str(ROOT / "benchmarks" / "s3_server.py"), str(data), str(port), url, "pullprod"]
     environ = {**os.environ, **_credentials()}
     server = subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True)

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import local
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
+
+from scripts.emulators import without_account
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Wire:
         boto3.setup_default_session()
         assert boto3.DEFAULT_SESSION is not None
         events = boto3.DEFAULT_SESSION.events
-        events.register("before-call.cloudfront-keyvaluestore", _without_account)
+        events.register("before-call.cloudfront-keyvaluestore", without_account)
         events.register("before-send", self._sent)
         events.register("response-received", self._answered)
         self._mine = local()
@@ -53,12 +54,6 @@ class Wire:
     def _answered(self, **_: Any) -> None:
         operation, began = self._mine.call
         self._calls.append(Call(operation, began, time.perf_counter()))
-
-
-def _without_account(params: dict[str, Any], **_: Any) -> None:
-    # The endpoint rules put the account's number in front of the host, and no such name leads to this machine.
-    url = urlsplit(params["url"])
-    params["url"] = url._replace(netloc=url.netloc.partition(".")[2]).geturl()
 
 
 def in_sequence(calls: list[Call]) -> int:

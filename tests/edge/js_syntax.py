@@ -31,7 +31,6 @@ _METHODS = words(
 )
 _MODULES = frozenset({"'crypto'", "'querystring'", "'buffer'"})
 _IMPORTS = (["import", "cf", "from", "'cloudfront'", ";"], ["import", "crypto", "from", "'crypto'", ";"])
-_HEADS = frozenset({"if", "while", "for", "switch", "catch", "return", "typeof", "in", "await", "throw", "case"})
 _BEFORE_OBJECT = frozenset({"(", ",", "=", "[", "return", "?", ":", "&&", "||", "${", "throw"})
 _BEFORE_AWAIT = frozenset({"=", "return", ";", "{", "}"})
 
@@ -65,11 +64,6 @@ class _File:
     def is_key(self, at: int) -> bool:
         """Tell whether the name at a position is a key of an object literal."""
         return self.is_object(self.enclosing[at]) and self.text(at - 1) in {"{", ","}
-
-    def is_call(self, at: int) -> bool:
-        """Tell whether the parenthesis at a position opens arguments or parameters."""
-        before = self.text(at - 1)
-        return before in {")", "]"} or (self.tokens[at - 1].kind == "name" and before not in _HEADS)
 
     def parameters(self) -> Iterator[range]:
         """Yield the positions of each list of parameters."""

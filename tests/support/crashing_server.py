@@ -19,8 +19,8 @@ from pullprod_control_plane.adapters.local.upload_server import UploadServer
 from pullprod_control_plane.application import tokens
 from pullprod_control_plane.entrypoints.local import serve, server
 from pullprod_control_plane.settings import LocalSettings
+from scripts.emulators import free_port
 from tests.support.racing import processes
-from tests.support.server import free_port
 
 _STARTS_WITHIN_S = 60
 # Calls of the API run in `api` threads, uploads in `asyncio` ones. The reconciler's own calls are not counted.

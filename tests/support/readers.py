@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier, Event
 
-from tests.support.server import LOCALHOST
+from scripts.emulators import LOCALHOST
 
 ASSETS = {"/app.js": "script", "/style.css": "style", "/data.json": "empty", "/logo.svg": "image"}
 _PIN = re.compile(r"pullprod=([0-9a-f-]+\.\d+\.\d+)")

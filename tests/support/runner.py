@@ -19,7 +19,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
-OUTPUTS = list(ACTION["outputs"])
 # What a runner does at a command's word, and what steps of untrusted text would like it to do.
 COMMANDS = frozenset(
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import secrets
 import socket
 import subprocess
 import sys
@@ -13,26 +12,11 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.emulators import LOCALHOST, free_port
+
 PROGRAM = "from pullprod_control_plane.entrypoints.local.serve import command; command()"
 _STARTS_WITHIN_S = 60
 _ATTEMPTS = 10
-LOCALHOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on, below those that the system gives to clients.
-
-    So it stays free between a kill and a restart.
-    """
-    for _ in range(1_000):
-        port = 20_000 + secrets.randbelow(12_000)
-        with closing(socket.socket()) as taken:
-            try:
-                taken.bind((LOCALHOST, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 @dataclass

@@ -14,9 +14,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from scripts.emulators import LOCALHOST
 from tests.support.api import Api, Json, manifest
 from tests.support.refusals import nothing_changes, refused
-from tests.support.server import LOCALHOST, Server
+from tests.support.server import Server
 
 PAGE = b"<h1>as announced</h1>"
 

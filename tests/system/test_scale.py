@@ -116,7 +116,7 @@ def puts(number: int, versions: int) -> list[Change]:
     ancestors = [sha(f"version {earlier}") for earlier in line]
     return [
         Put(keys.of_version("shop", published.id), records.encode(published), 0),
-        Put(keys.of_lineage("shop", published.id), {"ancestors": [*ancestors]}, 0),
+        Put(keys.of_lineage("shop", published.commit), {"commit": published.commit, "ancestors": ancestors}, 0),
         *branches.index(published, "main", Caller("token:ada")),
     ]
 

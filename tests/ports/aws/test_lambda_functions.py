@@ -23,7 +23,6 @@ from tests.support.zips import says
 
 PRODUCTION = Alias("shop", "api", "production")
 ONE, TWO = says("one"), says("two")
-Act = Callable[[LambdaFunctions], object]
 
 
 @pytest.fixture
