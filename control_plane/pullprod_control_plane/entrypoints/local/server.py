@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from aws_lambda_powertools.event_handler import HttpResolverLocal
@@ -49,6 +49,22 @@ def _host(scope: Scope) -> str:
     host: str = header.decode("latin-1").lower()
     name, colon, port = host.rpartition(":")
     return name if colon and port.isascii() and port.isdigit() else host
+
+
+class LogLines(logging.Formatter):
+    """Log lines, with what users wrote in them: it begins no line of its own, and steers no terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name.
+        """Return the message on one line."""
+        return _printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - likewise.
+        """Return the traceback, which has many."""
+        return "\n".join(_printable(line) for line in super().formatException(ei).splitlines())
+
+
+def _printable(line: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in line)
 
 
 class Reconciler:
@@ -98,6 +114,9 @@ def run(system: LocalSystem, sockets: list[socket.socket], announce: Callable[[]
 
     What the ledger had decided before a crash is shown before the first viewer is answered.
     """
+    log = logging.StreamHandler()
+    log.setFormatter(LogLines())
+    logging.getLogger().addHandler(log)
     reconciler = Reconciler(system.control, system.wait)
     reconciler.catch_up()
 
