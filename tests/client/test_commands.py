@@ -112,6 +112,11 @@ def test_losing_a_race_being_held_and_not_being_found_have_exit_codes_of_their_o
     assert refused.stdout == ""
 
 
+def test_status_tells_until_when_a_pointer_is_held(user: User) -> None:
+    user.run("hold", "production", "--reason", "freeze", "--until", "2099-01-01T00:00:00Z")
+    assert "until 2099-01-01T00:00:00Z: freeze" in user.run("status").stdout
+
+
 def test_whoever_holds_a_pointer_that_shows_nothing_is_told_so(user: User) -> None:
     version = user.publish({"index.html": "1"})["version"]["id"]
     user.run("point", "production", version, "--reason", "x")

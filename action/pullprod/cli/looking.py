@@ -92,7 +92,7 @@ def pointers_command(context: Context) -> None:
 
 def _note(pointer: dict[str, Any]) -> str:
     if pointer["hold"]:
-        return f"held by {pointer['hold']['owner']}: {pointer['hold']['reason']}"
+        return _held(pointer["hold"])
     return f"follows {pointer['follows']}" if pointer["follows"] else pointer["state"]
 
 
@@ -103,7 +103,7 @@ def status_command(context: Context) -> None:
     api = context.api
     app = api.get(f"/v1/apps/{context.app}")
     pointers = {p["name"]: p for p in api.items(f"/v1/apps/{context.app}/pointers")}
-    newest = next(iter(api.items(f"/v1/apps/{context.app}/versions", 1, branch=app["main"], state="ready")), None)
+    newest = _newest(context, app["main"])
     named = {"production", *app["hosts"], *app["follow"]}
     if context.as_json:
         print_json({"app": app, "pointers": [pointers[n] for n in sorted(named) if n in pointers], "newest": newest})
@@ -115,14 +115,27 @@ def status_command(context: Context) -> None:
             result(f"  newest of {clean(app['main'])}: {newest['id']} {clean(_first_line(newest['message']))}")
 
 
+def _newest(context: Context, branch: str) -> dict[str, Any] | None:
+    try:
+        newest = context.api.get(f"/v1/apps/{context.app}/versions/{_part(f'branch:{branch}')}")
+    except NotFoundError:
+        return None
+    return newest if newest["state"] == "ready" else None
+
+
 def _tell(pointer: dict[str, Any]) -> None:
     if pointer["version"] is None:
         result(f"{pointer['name']} shows nothing yet.")
-        return
-    result(f"{pointer['name']} shows {pointer['version']} (generation {pointer['generation']}, {pointer['state']})")
-    result(f"  since {_moment(pointer['moved_at'])} by {clean(pointer['moved_by'])}: {clean(pointer['reason'])}")
+    else:
+        result(f"{pointer['name']} shows {pointer['version']} (generation {pointer['generation']}, {pointer['state']})")
+        result(f"  since {_moment(pointer['moved_at'])} by {clean(pointer['moved_by'])}: {clean(pointer['reason'])}")
     if pointer["hold"]:
-        result(f"  held by {clean(pointer['hold']['owner'])}: {clean(pointer['hold']['reason'])}")
+        result(f"  {clean(_held(pointer['hold']))}")
+
+
+def _held(hold: dict[str, Any]) -> str:
+    until = f" until {_moment(hold['until'])}" if hold["until"] else ""
+    return f"held by {hold['owner']}{until}: {hold['reason']}"
 
 
 def _tell_functions(context: Context, version: str | None) -> None:

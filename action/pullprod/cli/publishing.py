@@ -50,7 +50,8 @@ def publish_command(context: Context, directory: Path | None, branch: str | None
     version = done.version
     note(f"{version['id']}: {_contents(version)}, {done.uploaded_files:,} sent ({done.uploaded_bytes:,} bytes)")
     if done.pointer:
-        note(f"{clean(done.pointer['name'])} shows {done.pointer['version']}")
+        other = "" if done.pointer["version"] == version["id"] else ", not this version"
+        note(f"{clean(done.pointer['name'])} shows {done.pointer['version']}{other}")
     for kept in done.stayed:
         warn(f"{clean(kept['pointer'])} does not follow ({kept['guard']}): {clean(kept['detail'])}")
     note(f"To show it to users: pullprod point production {version['id']} --reason …")
