@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,8 @@ class Client:
 
     @cached_property
     def _client(self) -> Any:
+        # Whatever the process's own level is: at DEBUG botocore writes down what it signs, with the signature.
+        logging.getLogger("botocore").setLevel(logging.INFO)
         import boto3  # noqa: PLC0415 - see above.
         from botocore.config import Config  # noqa: PLC0415
 
