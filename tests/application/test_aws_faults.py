@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pullprod_control_plane.adapters.aws import dynamodb_ledger
-from pullprod_control_plane.application import audit, contents, holds, keys, look, naming, prune, reading
+from pullprod_control_plane.application import audit, contents, holds, keys, look, naming, prune, reading, revoke
 from pullprod_control_plane.domain import routes
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import PullprodError
@@ -26,6 +26,7 @@ from pullprod_control_plane.domain.times import stamp
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Ports
 from tests.support.aws_stack import AwsWorld, Remembered, Stack, running
+from tests.support.domain import sha
 from tests.support.faults import AFTER, BEFORE, Fault, Kind
 from tests.support.tapped import Killed, tap
 from tests.support.world import ANN, APP, page, program, receipt
@@ -72,6 +73,10 @@ def prune_app(world: AwsWorld) -> object:
     return prune.run(world.ports, APP)
 
 
+def withdraw(world: AwsWorld) -> object:
+    return revoke.revoke(world.ports, APP, sha("loose"), ANN, "leaked", receipt("withdraw")).state
+
+
 def reconcile(world: AwsWorld) -> object:
     return world.reconcile()
 
@@ -85,7 +90,7 @@ def let_a_name_come(world: AwsWorld) -> object:
 
 
 Operation = Callable[[AwsWorld], object]
-OPERATIONS: list[Operation] = [publish_new, swap, rollback, prune_app, let_a_name_come, reconcile]
+OPERATIONS: list[Operation] = [publish_new, swap, rollback, prune_app, withdraw, let_a_name_come, reconcile]
 PARTS = {reconcile: 3}  # So that those who run tests at the same time share the longest.
 
 
@@ -184,7 +189,7 @@ class Case:
         check_settled(ports)
         if self.operation is not reconcile:
             again = self.operation(self.stack.world())
-            if accepted is not None and self.operation in {swap, rollback}:
+            if accepted is not None and self.operation in {swap, rollback, withdraw}:
                 assert again == accepted
             ports = self.stack.looked_at()
         if pending(ports):
@@ -209,11 +214,13 @@ def check_safe(ports: Ports) -> None:
     for key, record in ports.edge.items.items():  # type: ignore[attr-defined]
         shown = json.loads(record)
         version = reading.find_version(ports, APP, shown["v"]).record
-        if "n" in shown:
+        if "gone" in shown:
+            assert version.state is State.REVOKED
+        elif "n" in shown:
             assert version.state is State.READY, key
             assert ports.store.missing(contents.objects(version, contents.files(ports, version))) == []
         else:
-            assert version.state in {State.PREPARING, State.READY, State.RETIRING}, key
+            assert version.state in {State.PREPARING, State.READY, State.RETIRING, State.REVOKED}, key
     for pointer in reading.pointers(ports, APP):
         history = look.history(ports, APP, pointer.name, 1_000, None).items[::-1]
         assert broken_links(history) == []

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from pullprod_control_plane.application import keys, reading, revoke
+from pullprod_control_plane.application import keys, reading, reconcile, revoke
 from pullprod_control_plane.domain.errors import GuardRefused, InvalidRequest, NotFound, VersionNotReady
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Answer
-from tests.support.tapped import once, tap
+from tests.support.tapped import Killed, once, tap
 from tests.support.world import APP, BOB, World, page
 
 
@@ -28,6 +29,23 @@ def test_a_revoked_version_s_address_is_gone_and_its_record_stays(world: World) 
 def test_revoking_again_changes_nothing(world: World) -> None:
     version, _ = world.line("a", "b")
     assert withdraw(world, version) == withdraw(world, version)
+
+
+def test_what_a_crash_left_of_a_withdrawal_is_done_by_the_next_round(world: World) -> None:
+    version, _ = world.line("a", "b")
+    world.reconcile()
+
+    def die(name: str, _args: object) -> None:
+        if name == "edge.show":
+            raise Killed
+
+    with pytest.raises(Killed):
+        withdraw(replace(world, ports=tap(world.ports, before=die)), version)
+    assert world.route(f"{version.id}--shop") != {"a": "shop", "v": version.id, "gone": 1}
+    world.clock.go_on(minutes=1)
+    report = reconcile.one_round(world.ports, world.addresses, drift_every=timedelta(hours=1))
+    assert (report.finished, report.pending, report.repaired) == (1, 0, 0)
+    assert world.route(f"{version.id}--shop") == {"a": "shop", "v": version.id, "gone": 1}
 
 
 def test_a_version_that_is_shown_is_not_revoked(world: World) -> None:

@@ -108,6 +108,11 @@ def of_pending_version(app: str, version: str) -> Key:
     return Key(PENDING, f"version#{app}#{version}")
 
 
+def of_pending_withdrawal(app: str, version: str) -> Key:
+    """Return the key of the note that a version was revoked, and what follows from that may not be done yet."""
+    return Key(PENDING, f"revoked#{app}#{version}")
+
+
 def of_pending_branch(app: str, version: str, branch: str) -> Key:
     """Return the key of the note that another branch waits for a version."""
     return Key(PENDING, f"branch#{app}#{version}#{branch}")

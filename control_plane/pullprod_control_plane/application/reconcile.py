@@ -34,6 +34,7 @@ from . import (
     publish,
     reading,
     records,
+    revoke,
     sweep,
 )
 from .drift import Drift
@@ -172,6 +173,11 @@ def _catch_up(ports: Ports, addresses: Addresses, note: Item) -> bool:
     return True
 
 
+def _finish_withdrawal(ports: Ports, _: Addresses, note: Item) -> bool:
+    revoke.finish(ports, reading.find_version(ports, str(note.body["app"]), str(note.body["version"])).record)
+    return True
+
+
 def _prune(ports: Ports, _: Addresses, note: Item) -> bool:
     return not prune.proceed(ports, str(note.body["app"])).pending
 
@@ -182,6 +188,7 @@ _DECIDED: Mapping[str, _Finish] = {
     "hosts": _finish_hosts,
     "lock": _finish_lock,
     "name": _settle_name,
+    "revoked": _finish_withdrawal,
 }
 _FINISH: Mapping[str, _Finish] = {
     **_DECIDED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from ..domain import pointers
@@ -53,11 +54,22 @@ def _revoke(ports: Ports, kept: Kept[Version], why: str, receipt: list[Change]) 
     else:
         closed = _close(ports, kept)
         revoked = replace(closed.record, state=State.REVOKED, revoked=why)
-        _put(ports, closed, revoked, *_no_longer_pending(ports, revoked), *receipt)
-    _drop_from_trails(ports, revoked)
-    routing.show_version(ports, revoked.app, revoked.id)
-    prune.remove_functions(ports, revoked)
+        note = {"kind": "revoked", "app": revoked.app, "version": revoked.id, "at": reading.now(ports)}
+        noted = Put(keys.of_pending_withdrawal(revoked.app, revoked.id), note, 0)
+        _put(ports, closed, revoked, noted, *_no_longer_pending(ports, revoked), *receipt)
+    finish(ports, revoked)
     return revoked
+
+
+def finish(ports: Ports, revoked: Version) -> None:
+    """Do what follows from a withdrawal, and end the note about it; repeatable."""
+    routing.show_version(ports, revoked.app, revoked.id)
+    _drop_from_trails(ports, revoked)
+    prune.remove_functions(ports, revoked)
+    note = reading.one(ports.ledger, keys.of_pending_withdrawal(revoked.app, revoked.id))
+    if note:
+        with suppress(Lost):
+            ports.ledger.commit([Delete(note.key, note.revision)])
 
 
 def _close(ports: Ports, kept: Kept[Version]) -> Kept[Version]:
