@@ -178,7 +178,7 @@ def _check(file: Path, known: Mapping[str, tuple[Check, str]], key: str, value: 
 class Connection:
     """Where the control plane is, and who we are to it. The token stays out of any representation.
 
-    It is `withheld` if the user keeps it for another control plane than the one that the project names.
+    It is `withheld` unless the user keeps it for the control plane that the project names.
     """
 
     url: str
@@ -211,10 +211,12 @@ def connection(project: Project, url: str | None, environ: Mapping[str, str] = o
             "Where is the control plane? Set PULLPROD_URL, or give --url; `pullprod serve` starts one here."
         )
     checked = checked_address(found)
-    token = environ.get("PULLPROD_TOKEN") or own.get("token")
+    given, kept = environ.get("PULLPROD_TOKEN"), own.get("token")
     # Anyone may write a pullprod.toml into a repository; it must not decide who gets the user's token.
-    withheld = not environ.get("PULLPROD_TOKEN") and not chosen and checked != checked_address(own.get("url", checked))
-    return Connection(checked, checked_token(token) if token and not withheld else None, withheld=withheld)
+    theirs = not chosen and project.url is not None and ("url" not in own or checked != checked_address(own["url"]))
+    withheld = bool(not given and kept and theirs)
+    token = given or (None if withheld else kept)
+    return Connection(checked, checked_token(token) if token else None, withheld=withheld)
 
 
 def checked_token(token: str) -> str:
@@ -246,7 +248,8 @@ def checked_address(url: str) -> str:
         known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         raise _no_address() from None
-    if not known or "@" in parts.netloc or parts.query or parts.fragment:
+    # Libraries disagree about where a host ends that has a backslash.
+    if not known or {"@", "\\"} & set(parts.netloc) or parts.query or parts.fragment:
         raise _no_address()
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise UsageError(f"http://{parts.netloc} would send your token in the clear. Use https.")

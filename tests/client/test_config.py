@@ -103,13 +103,22 @@ def test_flag_before_environment_before_project_before_user_file(tmp_path: Path)
 
 
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
-    environ = {**user_file(tmp_path, 'token = "pp_user"'), "PULLPROD_TOKEN": "", "PULLPROD_URL": ""}
-    assert connection(Project(tmp_path, url="https://p.example"), None, environ).token == "pp_user"
+    own = user_file(tmp_path, 'token = "pp_user"\nurl = "https://user.example"')
+    environ = {**own, "PULLPROD_TOKEN": "", "PULLPROD_URL": ""}
+    found = connection(Project(tmp_path), None, environ)
+    assert (found.url, found.token) == ("https://user.example", "pp_user")
 
 
 def test_the_token_of_the_environment_comes_before_the_users(tmp_path: Path) -> None:
     environ = {**user_file(tmp_path, 'token = "pp_user"'), "PULLPROD_TOKEN": "pp_env"}
     assert connection(Project(tmp_path), "https://p.example", environ).token == "pp_env"
+
+
+def test_a_repository_gets_no_token_of_which_the_user_did_not_say_where_it_goes(tmp_path: Path) -> None:
+    environ = user_file(tmp_path, 'token = "pp_secret"')
+    found = connection(Project(tmp_path, url="https://evil.example"), None, environ)
+    assert (found.token, found.withheld) == (None, True)
+    assert connection(Project(tmp_path), "https://mine.example", environ).token == "pp_secret"
 
 
 def test_a_repository_cannot_send_the_users_token_elsewhere(tmp_path: Path) -> None:
@@ -158,6 +167,7 @@ def test_http_is_refused_off_loopback(tmp_path: Path, url: str) -> None:
         "https://h:x",
         "https://h?q",
         "https://h#f",
+        "http://evil.example\\.localhost",
     ],
 )
 def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:

@@ -35,7 +35,7 @@ class Context:
 
         found = connection(self.project, self.url)
         if found.withheld:
-            warn(f"{found.url} is named by the project, and your token is kept for another: set PULLPROD_TOKEN.")
+            warn(f"{found.url} is named by the project, not by you beside your token: do so, or set PULLPROD_TOKEN.")
         return Api(found)
 
     @property
