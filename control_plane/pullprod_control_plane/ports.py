@@ -1,4 +1,4 @@
-"""What the application needs of the world outside. Each port has a local adapter; others join them one by one."""
+"""What the application needs of the world outside. All adapters of a port pass the same tests."""
 
 from __future__ import annotations
 

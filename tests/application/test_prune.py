@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pullprod_control_plane.application import keys, look, prune, reading, receipts, revoke, states
+from pullprod_control_plane.application import keys, look, prune, reading, revoke, states
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import VersionNotReady
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Put
 from tests.support.tapped import counted, tap
-from tests.support.world import APP, BOB, World, opened, page, receipt
+from tests.support.world import APP, BOB, World, opened, page
 
 STRICT = Retention(keep_days=1, keep_newest=1, keep_per_branch=1)
 SHARED = {f"{number}.txt": b"shared" for number in range(200)}
@@ -191,16 +191,6 @@ def test_the_name_of_a_deleted_segment_is_free_again_after_a_day(world: World) -
     world.clock.go_on(days=2)
     prune.run(world.ports, APP)
     assert world.publish(files, "d", branch="d").segments == old.segments
-
-
-def test_receipts_are_kept_for_a_week(world: World) -> None:
-    receipts.keep(world.ports, receipt("old"))
-    world.clock.go_on(days=6)
-    receipts.keep(world.ports, receipt("new"))
-    world.clock.go_on(days=2)
-    prune.run(world.ports, APP)
-    left = [item.key.sort.rpartition("#")[2] for item in reading.everything(world.ledger, keys.RECEIPTS)]
-    assert left == ["new"]
 
 
 def test_a_prune_of_many_versions_makes_no_more_calls_than_one_of_few(world: World) -> None:

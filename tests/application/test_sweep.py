@@ -48,6 +48,16 @@ def test_a_used_identity_token_stays_known_for_as_long_as_a_verifier_may_take_it
         exchange.exchange(world.ports, Genuine(), APP, "proof")
 
 
+def test_receipts_are_kept_for_a_week(world: World) -> None:
+    receipts.keep(world.ports, receipt("old"))
+    world.clock.go_on(days=6)
+    receipts.keep(world.ports, receipt("new"))
+    world.clock.go_on(days=2)
+    assert sweep.sweep(world.ports, {}) == 1
+    [item] = reading.everything(world.ledger, keys.RECEIPTS)
+    assert item.key.sort.endswith("#new")
+
+
 def test_api_tokens_stay_for_the_record(world: World) -> None:
     token, _ = tokens.create(world.ports, tokens.Wanted("ci", Role.VIEWER, (), (), 1))
     tokens.revoke(world.ports, token.id)

@@ -85,4 +85,4 @@ def _mark(entry: Item) -> Put:
 
 
 def _entry(partition: str, version: Version) -> Key:
-    return Key(partition, f"{version.begun_at}#{version.id}")
+    return keys.of_entry(partition, version.begun_at, version.id)

@@ -14,7 +14,7 @@ from ..domain.guards import Outcome
 from ..domain.json import Json
 from ..domain.names import Addresses, pointer_candidates
 from ..domain.pointers import Pointer
-from ..domain.roles import Caller
+from ..domain.roles import RECONCILER, Caller
 from ..domain.swaps import Move, SwapKind
 from ..domain.versions import State, Version, require_ready
 from ..ports import Check, Delete, Item, Lost, Ports, Put
@@ -24,7 +24,6 @@ from .moves import Decided, Prepared
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
-_RECONCILER = "system:reconciler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
         found = branches.newest_ready(ports, app.name, kept.record.follows or "")
         if found is None or not _is_news(ports, kept.record, found[0].record):
             return
-        version, caller = found[0], Caller(_RECONCILER, found[1])
+        version, caller = found[0], Caller(RECONCILER, found[1])
         if refused := _refusal(ports, addresses, app, kept.record, version.record, caller):
             _log.warning("%s of %s does not catch up: %s", name, app.name, refused.detail)
             return
@@ -139,7 +138,7 @@ def _missed(ports: Ports, pointer: Pointer, version: Version) -> Move:
     hold = pointer.last_hold
     why = f", missed during the hold by {hold.owner} ({hold.reason})" if hold else ""
     reason = f"newer version of {pointer.follows}{why}"
-    return Move(version.id, SwapKind.AUTOMATIC, _RECONCILER, reading.now(ports), reason)
+    return Move(version.id, SwapKind.AUTOMATIC, RECONCILER, reading.now(ports), reason)
 
 
 def needs(app: str, branch: str | None) -> Needs:

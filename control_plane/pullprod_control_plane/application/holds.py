@@ -10,12 +10,11 @@ from ..domain.errors import Busy, InvalidRequest
 from ..domain.json import Json
 from ..domain.names import check_pointer
 from ..domain.pointers import Hold, Pointer
+from ..domain.reasons import check_reason
+from ..domain.roles import RECONCILER
 from ..ports import Change, Delete, Item, Lost, Ports, Put
 from . import keys, reading, records
 from .reading import Kept
-
-_MAX_REASON = 1_000
-_RECONCILER = "system:reconciler"
 
 
 def hold(
@@ -26,8 +25,7 @@ def hold(
     Raises:
         Forbidden: somebody else holds it, and `anybodys` does not say that the caller may replace such a hold.
     """
-    if not reason.strip() or len(reason) > _MAX_REASON:
-        raise InvalidRequest(f"Say why, in 1 to {_MAX_REASON:,} characters.", where="reason")
+    check_reason(reason)
     now = reading.now(ports)
     end = times.stamp(times.parse(until, "until")) if until else None
     if end is not None and end <= now:
@@ -89,7 +87,7 @@ def _end(ports: Ports, listed: Item) -> bool:
     changes: list[Change] = [Delete(listed.key, listed.revision)]
     ends = kept is not None and kept.record.hold is not None and kept.record.hold.until == _until(listed)
     if kept and ends:
-        ended = pointers.released(kept.record, _RECONCILER, now, automatic=True)
+        ended = pointers.released(kept.record, RECONCILER, now, automatic=True)
         changes += [_put(ended, kept), *_missed(ports, ended, now)]
     with suppress(Lost):  # Somebody else changed the pointer or ended the hold; the next round looks again.
         ports.ledger.commit(changes)

@@ -16,6 +16,7 @@ SETBACKS = "setbacks"
 HOLD_ENDS = "hold-ends"
 
 OF_RECONCILER = Key("reconciler", "state")
+OF_FIRST_ADMIN = Key("meta", "first-admin")
 
 VERSION = "version#"
 POINTER = "pointer#"
@@ -76,6 +77,11 @@ def branch(app: str, name: str) -> str:
 def tag(app: str, name: str) -> str:
     """Return the partition that lists the versions whose commit bore a tag, by time."""
     return f"app#{app}#tag#{name}"
+
+
+def of_entry(partition: str, begun_at: str, version: str) -> Key:
+    """Return the key under which one of these partitions lists a version."""
+    return Key(partition, f"{begun_at}#{version}")
 
 
 def history(app: str, pointer: str) -> str:
@@ -146,6 +152,11 @@ def of_pending_lock(app: str) -> Key:
 def of_pending_name(host: str) -> Key:
     """Return the key of the note that a host's name is on its way here, or away."""
     return Key(PENDING, f"name#{host}")
+
+
+def of_setback(note: str) -> Key:
+    """Return the key of what went wrong with a note, by the note's own place under `pending`."""
+    return Key(SETBACKS, note)
 
 
 def of_token(token: str) -> Key:

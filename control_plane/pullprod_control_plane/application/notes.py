@@ -42,7 +42,7 @@ def of_app(ports: Ports, app: str) -> Iterator[Setback]:
 
 def begin(ports: Ports, note: Item) -> bool:
     """Tell whether to work on a note now: it rests after a setback, and another reconciler may be at it."""
-    where = _where(note)
+    where = keys.of_setback(note.key.sort)
     known = reading.one(ports.ledger, where)
     same = known is not None and known.body["begun"] == _begun(note)
     if known and same and _rests(str(known.body["until"]), ports.clock.now()):
@@ -64,7 +64,7 @@ def begin(ports: Ports, note: Item) -> bool:
 
 def explain(ports: Ports, note: Item, why: str) -> None:
     """Keep what went wrong with a note, for whoever audits the app."""
-    known = reading.one(ports.ledger, _where(note))
+    known = reading.one(ports.ledger, keys.of_setback(note.key.sort))
     if known:
         with suppress(Lost):
             ports.ledger.commit([Put(known.key, {**known.body, "why": why[:_MAX_WHY]}, known.revision)])
@@ -72,7 +72,7 @@ def explain(ports: Ports, note: Item, why: str) -> None:
 
 def end(ports: Ports, note: Item) -> None:
     """Forget the setbacks of a note that went well, whether it is finished or waits for something."""
-    known = reading.one(ports.ledger, _where(note))
+    known = reading.one(ports.ledger, keys.of_setback(note.key.sort))
     if known:
         with suppress(Lost):
             ports.ledger.commit([Delete(known.key, known.revision)])
@@ -93,10 +93,6 @@ def age(note: Item, now: datetime) -> timedelta:
     """Return for how long a note has been pending; a clock that was set back makes it no younger than new."""
     begun = note.body.get("at")
     return max(timedelta(), now - parse(str(begun), "at")) if begun else timedelta()
-
-
-def _where(note: Item) -> Key:
-    return Key(keys.SETBACKS, note.key.sort)
 
 
 def _begun(note: Item) -> str:

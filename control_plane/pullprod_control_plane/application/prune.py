@@ -25,7 +25,6 @@ from .states import CONDEMNED, DELETED, DELETING
 _VERSIONS = 100  # So much is done at once, within seconds.
 _SEGMENTS = 200
 _AT_ONCE = 50  # Of records that may have many functions.
-_RECEIPTS_KEPT = timedelta(days=7)
 _NAMES_KEPT = timedelta(days=1)  # No prune that is still at work began before.
 _ATTEMPT_TAKES = timedelta(days=1)
 _HOLDS_FILES = frozenset({State.UPLOADING, State.PREPARING, State.READY})
@@ -77,7 +76,6 @@ def proceed(ports: Ports, app: str) -> Pruned:
     _finish(ports, app, gone)
     # Once more, for a publish that began before: it may have written its version's record since.
     ports.edge.remove([label(version.id, app) for version in gone])
-    _forget(ports, _expired(ports, reading.everything(ports.ledger, keys.RECEIPTS), _RECEIPTS_KEPT))
     _forget_names(ports, app)
     _drop_leftovers(ports, app)
     pending = left or max(len(doomed), len(retiring)) > _VERSIONS
@@ -229,18 +227,10 @@ def _drop_leftovers(ports: Ports, app: str) -> None:
 
 def _forget_names(ports: Ports, app: str) -> None:
     """Forget deleted segments. Nobody who began before they were deleted is at work any more, so what he left goes."""
+    oldest = stamp(ports.clock.now() - _NAMES_KEPT)
     items = reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT)
-    forgotten = _expired(ports, (item for item in items if item.body["state"] == DELETED), _NAMES_KEPT)
+    forgotten = [item for item in items if item.body["state"] == DELETED and str(item.body["at"]) < oldest]
     for item in forgotten:
         if "function" in item.body:
             ports.functions.remove(app, str(item.body["function"]), item.key.sort.removeprefix(keys.SEGMENT))
-    _forget(ports, forgotten)
-
-
-def _expired(ports: Ports, items: Iterable[Item], after: timedelta) -> list[Item]:
-    oldest = stamp(ports.clock.now() - after)
-    return [item for item in items if str(item.body["at"]) < oldest]
-
-
-def _forget(ports: Ports, items: Iterable[Item]) -> None:
-    _commit_each(ports, [Delete(item.key, item.revision) for item in items])
+    _commit_each(ports, [Delete(item.key, item.revision) for item in forgotten])

@@ -6,14 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ..domain import pointers
-from ..domain.errors import Busy, GuardRefused, InvalidRequest
+from ..domain.errors import Busy, GuardRefused
+from ..domain.reasons import check_reason
 from ..domain.versions import State, Version
 from ..ports import Change, Delete, Lost, Ports, Put
 from . import keys, prune, reading, receipts, records, references, routing
 from .reading import Kept
 from .receipts import Receipt
-
-_MAX_REASON = 1_000
 
 
 def revoke(ports: Ports, app: str, reference: str, by: str, reason: str, receipt: Receipt | None = None) -> Version:
@@ -25,8 +24,7 @@ def revoke(ports: Ports, app: str, reference: str, by: str, reason: str, receipt
         GuardRefused: a pointer shows it: point that somewhere else first.
         IdempotencyConflict: the receipt's key was used for another request.
     """
-    if not reason.strip() or len(reason) > _MAX_REASON:
-        raise InvalidRequest(f"Say why, in 1 to {_MAX_REASON:,} characters.", where="reason")
+    check_reason(reason)
     reading.find_app(ports, app)
     name = _name(ports, app, reference, receipt)
     for _ in range(reading.ATTEMPTS):

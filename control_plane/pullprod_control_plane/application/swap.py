@@ -11,6 +11,7 @@ from ..domain.errors import Busy, InvalidRequest
 from ..domain.guards import Outcome, Proposal, Verdict
 from ..domain.names import Addresses, check_app, check_pointer
 from ..domain.pointers import Hold, Pointer
+from ..domain.reasons import check_reason
 from ..domain.swaps import Move, Swap, SwapKind
 from ..domain.versions import State, Version
 from ..ports import Change, Check, Lost, Ports
@@ -20,8 +21,6 @@ from .diff import Files
 from .moves import Decided, Prepared
 from .reading import Kept
 from .receipts import Receipt
-
-_MAX_REASON = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +136,7 @@ def _swap(ports: Ports, addresses: Addresses, order: Order, kind: SwapKind, refe
 def _check(order: Order) -> None:
     check_pointer(order.pointer)
     guards.check_force(order.force)
-    if not order.reason.strip() or len(order.reason) > _MAX_REASON:
-        raise InvalidRequest(f"Say why, in 1 to {_MAX_REASON:,} characters.", where="reason")
+    check_reason(order.reason)
 
 
 def _recorded(ports: Ports, order: Order) -> Done | None:

@@ -21,10 +21,9 @@ from .reading import Kept, Page
 from .receipts import Receipt
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,62}")
-_MAX_DAYS = 366
-_MAX_GRACE_HOURS = 168
+MAX_DAYS = 366
+MAX_GRACE_HOURS = 168
 _USE_NOTED_EVERY = timedelta(hours=1)
-_FIRST = Key("meta", "first-admin")
 _CHANGED_TOO_OFTEN = "The token changed too often at once. Try again."
 
 
@@ -62,7 +61,7 @@ def first_admin(ports: Ports) -> str | None:
     """Return an admin token if none was ever made, else None; of several callers at once, one gets it."""
     token, secret = _new(ports, _ADMIN)
     try:
-        ports.ledger.commit([Put(_FIRST, {"id": token.id}, 0), put(token)])
+        ports.ledger.commit([Put(keys.OF_FIRST_ADMIN, {"id": token.id}, 0), put(token)])
     except Lost:
         return None
     return secret
@@ -104,8 +103,8 @@ def rotate(ports: Ports, token_id: str, grace_hours: int, receipt: Receipt | Non
     Raises:
         InvalidRequest: the other has ended, or was replaced before.
     """
-    if not 0 <= grace_hours <= _MAX_GRACE_HOURS:
-        raise InvalidRequest(f"The old token may go on for 0 to {_MAX_GRACE_HOURS} hours.", where="grace_hours")
+    if not 0 <= grace_hours <= MAX_GRACE_HOURS:
+        raise InvalidRequest(f"The old token may go on for 0 to {MAX_GRACE_HOURS} hours.", where="grace_hours")
     for _ in range(reading.ATTEMPTS):
         if body := receipts.recall(ports, receipt):
             return _find(ports, str(body["token"])).record, None
@@ -178,8 +177,8 @@ def _changed(token: Token, kept: Kept[Token]) -> Put:
 def _check(wanted: Wanted) -> None:
     if not _NAME.fullmatch(wanted.name):
         raise InvalidRequest("A token's name has 1 to 63 letters, digits, spaces or ._@-.", where="name")
-    if wanted.expires_in_days is not None and not 1 <= wanted.expires_in_days <= _MAX_DAYS:
-        raise InvalidRequest(f"A token expires in 1 to {_MAX_DAYS} days, or never (null).", where="expires_in_days")
+    if wanted.expires_in_days is not None and not 1 <= wanted.expires_in_days <= MAX_DAYS:
+        raise InvalidRequest(f"A token expires in 1 to {MAX_DAYS} days, or never (null).", where="expires_in_days")
     for app in wanted.apps:
         check_app(app)
     for pointer in wanted.pointers:

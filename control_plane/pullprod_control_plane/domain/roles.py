@@ -46,6 +46,7 @@ LEAST_ROLE: Mapping[Call, Role] = {
     Call.TOKENS: Role.ADMIN,
 }
 _OF_ALL_POINTERS = frozenset({Call.REVOKE, Call.PRUNE, Call.CONFIGURE, Call.TOKENS})
+RECONCILER = "system:reconciler"  # Who acts where nobody asked.
 _RANK = {role: rank for rank, role in enumerate(Role)}
 
 

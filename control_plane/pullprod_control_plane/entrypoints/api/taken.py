@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from ...application.apps import MAX_HOSTS
+from ...application.tokens import MAX_DAYS, MAX_GRACE_HOURS
 from ...domain import manifests
 from ...domain.apps import DriftSetting
 from ...domain.functions import (
@@ -22,6 +24,7 @@ from ...domain.functions import (
 )
 from ...domain.locks import LONGEST_PASSWORD, LONGEST_S, SHORTEST_S
 from ...domain.names import MAX_FUNCTION, MAX_HOST
+from ...domain.reasons import MAX_REASON
 from ...domain.trust import DEFAULT_EVENTS, DEFAULT_REFS, MAX_PATTERNS, MAX_RULES
 
 # References come percent-encoded in paths, since branch names have slashes.
@@ -31,7 +34,7 @@ Host = Annotated[str, StringConstraints(min_length=1, max_length=MAX_HOST)]
 Guard = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Text = Annotated[str, StringConstraints(max_length=1_000)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"\S")]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REASON, pattern=r"\S")]
 Claim = Annotated[str, StringConstraints(max_length=2_000)] | Annotated[int, Field(ge=0, le=1 << 40)]
 Cursor = Annotated[str, StringConstraints(max_length=2_000)]
 Ref = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -134,7 +137,7 @@ class RuleTaken(Taken):
 class AppTaken(Taken):
     """An app's configuration; `{}` takes every default. `hosts` are by pointer, `follow` maps pointers to branches."""
 
-    hosts: Annotated[dict[Name, Annotated[list[Host], Field(max_length=25)]], Field(max_length=100)] = {}
+    hosts: Annotated[dict[Name, Annotated[list[Host], Field(max_length=MAX_HOSTS)]], Field(max_length=100)] = {}
     follow: Annotated[dict[Name, Ref], Field(max_length=100)] = {}
     main: Ref = "main"
     guards: GuardsTaken = GuardsTaken()
@@ -224,7 +227,7 @@ class ExplainTaken(Taken):
 class RotateTaken(Taken):
     """For how many more hours the old token is good; 0 ends it at once."""
 
-    grace_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    grace_hours: Annotated[int, Field(ge=0, le=MAX_GRACE_HOURS)] = 24
 
 
 class TokenTaken(Taken):
@@ -234,4 +237,4 @@ class TokenTaken(Taken):
     role: Literal["viewer", "publisher", "releaser", "admin"]
     apps: Annotated[list[Name], Field(max_length=100)] = []
     pointers: Annotated[list[Name], Field(max_length=100)] = []
-    expires_in_days: Annotated[int, Field(ge=1, le=366)] | None = 90
+    expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None = 90

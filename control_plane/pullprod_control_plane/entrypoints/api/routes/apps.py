@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from ....application import apps, audit, prune, reading
 from ....domain.apps import Retention
@@ -14,15 +14,13 @@ from ....domain.roles import Call, Role
 from ....domain.trust import Rule
 from .. import access, answered, present, taken
 from .answers import CONFIGURES, READS, created, ok
-from .parameters import AppIfMatch, AppName
+from .parameters import AppIfMatch, AppName, Cursor, Limit
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
 
 @router.get("/v1/apps", tags=["apps"], operation_id="listApps", responses=READS)
-def list_apps(
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100, cursor: Annotated[str | None, Query(max_length=2_000)] = None
-) -> Response[answered.Apps]:
+def list_apps(limit: Limit = 100, cursor: Cursor = None) -> Response[answered.Apps]:
     """List apps, by name."""
     control = access.control(router)
     page = apps.listed(control.ports, limit, cursor)

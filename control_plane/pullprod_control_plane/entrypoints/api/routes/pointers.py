@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from ....application import holds, look, reading, swap
 from ....application.swap import Done, Order
@@ -14,17 +14,13 @@ from ....domain.pointers import Pointer, PointerState
 from ....domain.roles import Call, covers
 from .. import access, answered, compared, present, taken
 from .answers import READS, SWAPS, answer, ok
-from .parameters import AppName, IdempotencyKey, IfMatch, PointerName
+from .parameters import AppName, Cursor, IdempotencyKey, IfMatch, Limit, PointerName
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
 
 @router.get("/v1/apps/<app>/pointers", tags=["pointers"], operation_id="listPointers", responses=READS)
-def list_pointers(
-    app: AppName,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
-) -> Response[answered.Pointers]:
+def list_pointers(app: AppName, limit: Limit = 100, cursor: Cursor = None) -> Response[answered.Pointers]:
     """List pointers, by name."""
     control = access.control(router)
     page = look.pointers(control.ports, app, limit, cursor)
@@ -123,10 +119,7 @@ def unhold(app: AppName, name: PointerName) -> Response[answered.Pointer]:
 
 @router.get("/v1/apps/<app>/pointers/<name>/history", tags=["pointers"], operation_id="history", responses=READS)
 def get_history(
-    app: AppName,
-    name: PointerName,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
-    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
+    app: AppName, name: PointerName, limit: Limit = 50, cursor: Cursor = None
 ) -> Response[answered.History]:
     """List a pointer's swaps, newest first."""
     page = look.history(access.control(router).ports, app, name, limit, cursor)

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from ....application import exchange, tokens
 from ....domain.errors import InvalidRequest
 from ....domain.roles import Role
 from .. import access, answered, present, taken
 from .answers import CREATES, READS, created, ok
-from .parameters import AppName, TokenId
+from .parameters import AppName, Cursor, Limit, TokenId
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
@@ -45,9 +45,7 @@ def explain_trust(app: AppName, body: Annotated[taken.ExplainTaken, Body()]) -> 
 
 
 @router.get("/v1/tokens", tags=["tokens"], operation_id="listTokens", responses=READS)
-def list_tokens(
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100, cursor: Annotated[str | None, Query(max_length=2_000)] = None
-) -> Response[answered.Tokens]:
+def list_tokens(limit: Limit = 100, cursor: Cursor = None) -> Response[answered.Tokens]:
     """List tokens; never the tokens themselves."""
     page = tokens.listed(access.control(router).ports, limit, cursor)
     return ok(answered.Tokens(items=[present.token(token) for token in page.items], next_cursor=page.next_cursor))

@@ -18,7 +18,7 @@ from ....domain.roles import Token
 from ....domain.versions import State, Version
 from .. import access, answered, compared, present, taken
 from .answers import CREATES, FINISHES, READS, answer, created, ok
-from .parameters import AppName, VersionId, VersionRef
+from .parameters import AppName, Cursor, Limit, VersionId, VersionRef
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 States = Literal["uploading", "preparing", "ready", "retiring", "retired", "revoked"]
@@ -101,8 +101,8 @@ def list_versions(
     branch: Annotated[str | None, Query(max_length=255)] = None,
     commit: Annotated[str | None, Query(max_length=40)] = None,
     state: Annotated[States | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
-    cursor: Annotated[str | None, Query(max_length=2_000)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response[answered.Versions]:
     """List versions, newest first."""
     control = access.control(router)
