@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -206,3 +207,14 @@ def test_an_owner_whose_tokens_are_all_revoked_gets_another_where_the_data_is(tm
             assert [token["revoked_at"] is None for token in api.ok("GET", "/v1/tokens")["items"]].count(True) == 1
     finally:
         again.stop()
+
+
+def test_calls_at_the_same_time_are_each_by_the_token_that_they_came_with(api: Api, server: Server) -> None:
+    secrets = [api.token, token(api, "viewer")["token"]] * 4
+
+    def statuses(secret: str) -> set[int]:
+        with client(server.url, secret) as own:
+            return {own.call("GET", "/v1/tokens").status_code for _ in range(40)}
+
+    with ThreadPoolExecutor(len(secrets)) as threads:
+        assert list(threads.map(statuses, secrets)) == [{200}, {403}] * 4
