@@ -97,7 +97,7 @@ class Ledger(Protocol):
         Raises:
             Lost: an expectation did not hold.
             StorageFull: there is no room.
-            Busy: others kept the ledger for longer than it waits.
+            Busy: others kept the ledger, or it gave no answer, for longer than is waited; then it may have been done.
         """
         ...
 

@@ -22,7 +22,7 @@ PullprodError
 ├── DigestMismatch          digest-mismatch          bytes other than those announced
 ├── UploadRefused           upload-refused           an upload URL that was altered or has expired
 ├── StorageFull             storage-full
-└── Busy                    busy                     too many callers at once; nothing was changed
+└── Busy                    busy                     too many callers at once, or no answer: try again
 
 Each says what happened, what was expected and what to do next; `facts` carry the same for programs.
 """
@@ -195,7 +195,10 @@ class StorageFull(PullprodError):
 
 
 class Busy(PullprodError):
-    """Too many callers wanted the same thing at once; nothing was changed, try again."""
+    """Too many callers wanted the same thing at once, or a service gave no answer in time: try again.
+
+    Where no answer came, it may have been done. Asking again under the same idempotency key does it once.
+    """
 
     code = "busy"
     title = "Too busy"
