@@ -32,6 +32,12 @@ async function handler(event) {
   const leads = pin !== null && pin[3] > record.g;
   // No host has a capital, so nobody can ask for this key. Most requests need no look at it.
   const lock = await read(record.x || leads || document ? `LOCK:${record.a}` : '');
+  // What cannot be read must not pass for what is not there. exists() tells which it is, or fails: CloudFront's own 503.
+  const asked = lock === null && (record.x || leads) ? cf.kvs().exists(`LOCK:${record.a}`) : false;
+  const unread = await asked;
+  if (unread) {
+    return answer(503, 'Try again in a moment.\n');
+  }
   const secret = lock !== null && lock.k ? lock.k : '';
   const refused = record.x && secret ? refuse(request, reads, key, lock) : null;
   if (refused !== null) {

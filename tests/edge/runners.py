@@ -52,8 +52,11 @@ async function get(key, options) {
     }
     return options.format === 'json' ? JSON.parse(records[key]) : records[key];
 }
+async function exists(key) {
+    return Object.prototype.hasOwnProperty.call(records, key);
+}
 export default {
-    kvs: function () { return { get: get }; },
+    kvs: function () { return { get: get, exists: exists }; },
     updateRequestOrigin: function (parameters) { origin = { updateRequestOrigin: parameters }; },
     createRequestOriginGroup: function (parameters) { origin = { createRequestOriginGroup: parameters }; },
     use: function (all) { records = all; origin = null; },

@@ -48,7 +48,7 @@ const bridge = (function () {
 
     return {
         cf: {
-            kvs: () => ({ get }),
+            kvs: () => ({ get, exists: (key) => get(key).then(() => true, () => false) }),
             updateRequestOrigin: (parameters) => { origin = { updateRequestOrigin: parameters }; },
             createRequestOriginGroup: (parameters) => { origin = { createRequestOriginGroup: parameters }; },
         },
