@@ -63,7 +63,7 @@ def refused(store: DirectoryStore, root: Path, url: str, body: Any = BODY, metho
     """Send what must not be taken; return status and code of the problem."""
     status, problem, headers = ask(method, url, body)
     assert headers["content-type"] == "application/problem+json"
-    assert (problem["status"], problem["type"]) == (status, "about:blank")
+    assert (problem["status"], problem["type"]) == (status, f"urn:pullprod:problem:{problem['code']}")
     assert problem["title"]
     assert problem["detail"].endswith(".")
     assert store.missing([OBJ]) == [OBJ]

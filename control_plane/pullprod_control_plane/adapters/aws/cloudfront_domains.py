@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 
 from ...domain.errors import Busy, HostRefused
 from ...ports import HERE
+from . import faults
+from .faults import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _ATTEMPTS = 5
 _STALE = frozenset({"PreconditionFailed", "InvalidIfMatchVersion"})
-_BUSY = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class CloudFrontDomains:
         try:
             self._cloudfront.get_distribution(Id=distribution)
         except ClientError as fault:
-            if fault.response["Error"]["Code"] == "NoSuchDistribution":
+            if code_of(fault) == "NoSuchDistribution":
                 return False
             raise
         return True
@@ -214,7 +215,7 @@ def _compare_and_swap(act: Callable[[], T]) -> T:
         try:
             return act()
         except ClientError as fault:
-            if fault.response["Error"]["Code"] not in _STALE or attempt == _ATTEMPTS:
+            if code_of(fault) not in _STALE or attempt == _ATTEMPTS:
                 raise
     raise AssertionError("the last attempt returns or raises")
 
@@ -225,7 +226,7 @@ def _told(host: str) -> Iterator[None]:
     try:
         yield
     except ClientError as fault:
-        code, message = fault.response["Error"]["Code"], fault.response["Error"].get("Message", "")
-        if code in _STALE | _BUSY:
+        code, message = code_of(fault), fault.response["Error"].get("Message", "")
+        if code in _STALE | faults.TOO_MANY:
             raise Busy(f"CloudFront is changed by others at the moment; {host} waits. Try again.") from fault
         raise HostRefused(f"CloudFront refuses {host} ({code}): {message}", host=host, reason=code) from fault

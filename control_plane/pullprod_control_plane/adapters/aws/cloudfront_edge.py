@@ -17,6 +17,7 @@ from ...domain import eviction
 from ...domain.errors import Busy, PayloadTooLarge, StorageFull
 from ...domain.routes import MAX_RECORD, Route, outranked
 from . import faults
+from .faults import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront_keyvaluestore import CloudFrontKeyValueStoreClient
@@ -187,7 +188,7 @@ class CloudFrontEdge:
         try:
             return self._client.get_key(KvsARN=self._store, Key=key)["Value"]
         except ClientError as fault:
-            if _code(fault) == "ResourceNotFoundException":
+            if code_of(fault) == "ResourceNotFoundException":
                 return None
             raise
 
@@ -257,17 +258,13 @@ def _removing(found: _Records) -> _Records:
     return {key: None for key, record in found.items() if record is not None}
 
 
-def _code(fault: ClientError) -> str:
-    return fault.response["Error"]["Code"]
-
-
 def _meaning(fault: ClientError) -> Exception | None:
     """Return what a refused write means to us, None for nothing that we know.
 
     That an ETag which is out of date is answered by ConflictException is not documented in so many words.
     """
     said = fault.response["Error"].get("Message", "")
-    outdated = _code(fault) == "ValidationException" and re.search("if-?match|etag", said, re.IGNORECASE)
-    if outdated or _code(fault) == "ConflictException":
+    outdated = code_of(fault) == "ValidationException" and re.search("if-?match|etag", said, re.IGNORECASE)
+    if outdated or code_of(fault) == "ConflictException":
         return _Conflict(said)
-    return _Full(said) if _code(fault) == "ServiceQuotaExceededException" else None
+    return _Full(said) if code_of(fault) == "ServiceQuotaExceededException" else None

@@ -18,7 +18,12 @@ from ...domain.errors import Busy
 _NO_ANSWER: tuple[type[BotoCoreError], ...] = (ConnectionError, HTTPClientError, IncompleteReadError)
 _LATER = frozenset({429, 500, 502, 503, 504})
 # Some services say this with a status of 400.
-_TOO_MANY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+TOO_MANY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+
+
+def code_of(fault: ClientError) -> str:
+    """Return the code by which AWS names a fault, empty if it names none."""
+    return fault.response["Error"].get("Code", "")
 
 
 @contextmanager
@@ -33,8 +38,8 @@ def passing(service: str, *more: int) -> Iterator[None]:
     except _NO_ANSWER as fault:
         raise Busy(f"{service} could not be reached. Try again in a moment.") from fault
     except ClientError as fault:
-        code = fault.response["Error"].get("Code", "")
+        code = code_of(fault)
         status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if code in _TOO_MANY or status in {*_LATER, *more}:
+        if code in TOO_MANY or status in {*_LATER, *more}:
             raise Busy(f"{service} is busy ({code}). Try again in a moment.") from fault
         raise

@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError
 from ...domain.errors import Busy, FunctionRefused, NotFound, StorageFull
 from ...ports import Alias, Clock, Program
 from . import faults
+from .faults import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -88,7 +89,7 @@ class LambdaFunctions:
             with _refusals(program):
                 return self._publish(program)
         except ClientError as fault:
-            if _code(fault) in _LATER:
+            if code_of(fault) in _LATER:
                 return None
             raise
 
@@ -108,7 +109,7 @@ class LambdaFunctions:
                 _found(self._client.delete_alias, FunctionName=name, Name=_code_alias(digest))
                 _found(self._client.delete_function, FunctionName=name, Qualifier=version)
         except ClientError as fault:
-            if _code(fault) in _LATER:
+            if code_of(fault) in _LATER:
                 raise Busy(f"{name} is being changed. Try again in a moment.") from fault
             raise
 
@@ -126,7 +127,7 @@ class LambdaFunctions:
             try:
                 self._point(alias, digest, generation)
             except ClientError as fault:
-                if _code(fault) not in _LATER | {_GONE}:
+                if code_of(fault) not in _LATER | {_GONE}:
                     raise
             else:
                 return
@@ -257,7 +258,7 @@ class LambdaFunctions:
                 self._client.add_permission(**call)
             except ClientError as fault:
                 # The same code says that it is there already and that an update is under way.
-                if _code(fault) != "ResourceConflictException" or not self._is_allowed(where, statement):
+                if code_of(fault) != "ResourceConflictException" or not self._is_allowed(where, statement):
                     raise
 
     def _is_allowed(self, where: Mapping[str, str], statement: str) -> bool:
@@ -301,7 +302,7 @@ class LambdaFunctions:
         try:
             listed = [version for page in pages for version in page["Versions"]]
         except ClientError as fault:
-            if _code(fault) == _GONE:
+            if code_of(fault) == _GONE:
                 return []
             raise
         return [v["Version"] for v in listed if v["Version"] != "$LATEST" and v.get("Description") == digest]
@@ -343,13 +344,9 @@ def _found(call: Callable[..., Any], **arguments: Any) -> Any:
     try:
         return call(**arguments)
     except ClientError as fault:
-        if _code(fault) == _GONE:
+        if code_of(fault) == _GONE:
             return None
         raise
-
-
-def _code(fault: ClientError) -> str:
-    return fault.response["Error"].get("Code", "")
 
 
 @contextmanager
@@ -359,9 +356,9 @@ def _refusals(program: Program) -> Iterator[None]:
         yield
     except ClientError as fault:
         reason = fault.response["Error"].get("Message", "")
-        if _code(fault) in _REFUSED:
+        if code_of(fault) in _REFUSED:
             raise _refusal(program, reason) from fault
-        if _code(fault) == "CodeStorageExceededException":
+        if code_of(fault) == "CodeStorageExceededException":
             raise StorageFull(f"Lambda has no room for more code: {reason} Prune versions, then try again.") from fault
         raise
 

@@ -14,6 +14,7 @@ from ...domain.json import Json
 from ...ports import Lead, RecordsDiffer
 from . import faults
 from .cloudfront_domains import CloudFrontDomains, Distribution
+from .faults import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
@@ -27,7 +28,7 @@ _MAX_SETS = 50
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html#limits-api-requests-changeresourcerecordsets
 _MAX_RECORDS = 1_000
 _passing = faults.passing("CloudFront or Route 53")
-_BUSY = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
+_BUSY = faults.TOO_MANY | {"PriorRequestNotComplete"}
 
 
 class Route53Names:
@@ -80,7 +81,7 @@ class Route53Names:
         try:
             return self._route53.get_change(Id=change)["ChangeInfo"]["Status"] == "INSYNC"
         except ClientError as fault:
-            if fault.response["Error"]["Code"] == "NoSuchChange":
+            if code_of(fault) == "NoSuchChange":
                 return None
             raise _translated(fault) from fault
 
@@ -128,7 +129,7 @@ class Route53Names:
 
     def _refusal(self, host: str, old: Records, fault: ClientError) -> Exception:
         """Return what a refused batch means: the records differ, or what was to be created cannot be."""
-        if fault.response["Error"]["Code"] != "InvalidChangeBatch":
+        if code_of(fault) != "InvalidChangeBatch":
             return _translated(fault)
         if self._records(host) != tuple(old):
             return RecordsDiffer(host)
@@ -169,7 +170,7 @@ def _message(fault: ClientError) -> str:
 
 
 def _translated(fault: ClientError) -> Exception:
-    code = fault.response["Error"]["Code"]
+    code = code_of(fault)
     if code in _BUSY:
         return Busy("Route 53 has too many requests at the moment. Try again.")
     return HostRefused(f"Route 53 refuses ({code}): {_message(fault)}", reason=code)

@@ -29,6 +29,7 @@ from botocore.exceptions import ClientError, FlexibleChecksumError
 from ...domain.errors import Busy, DigestMismatch
 from ...ports import StoredObject, Upload
 from . import faults
+from .faults import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,7 +90,7 @@ class S3Store:
             try:
                 return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             except ClientError as fault:
-                if _code(fault) == _GONE:
+                if code_of(fault) == _GONE:
                     return None
                 raise
 
@@ -173,7 +174,7 @@ class S3Store:
                 ChecksumAlgorithm="SHA256",
             )
         except ClientError as fault:
-            if _code(fault) in {_GONE, "PreconditionFailed"}:
+            if code_of(fault) in {_GONE, "PreconditionFailed"}:
                 return False
             raise
         return True
@@ -203,7 +204,7 @@ class S3Store:
         except FlexibleChecksumError:
             return False
         except ClientError as fault:
-            if _code(fault) == _GONE:
+            if code_of(fault) == _GONE:
                 return False
             raise
         return digest.hexdigest() == obj.sha256
@@ -227,7 +228,3 @@ def _segment(key: str) -> str:
 
 def _passing() -> AbstractContextManager[None]:
     return faults.passing("S3", _CONFLICT)
-
-
-def _code(fault: ClientError) -> str:
-    return fault.response["Error"].get("Code", "")

@@ -19,7 +19,7 @@ _OF_THE_CONNECTION = frozenset(
 )
 # At CloudFront the signature takes the place of the viewer's own.
 _NOT_PASSED_ON = _OF_THE_CONNECTION | {"authorization", "host"}
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = range(HTTPStatus.OK, 600)
 
@@ -108,7 +108,7 @@ def _cookies(cookies: Mapping[str, Any]) -> str:
 def answer_of(reply: FunctionReply) -> Reply:
     """Return a function's answer as one of ours; 502 where it cannot be said in HTTP."""
     headers = [(name.lower(), value) for name, value in reply.headers]
-    sayable = all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers)
+    sayable = all(HEADER_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers)
     if reply.status not in _STATUS or not sayable or len(reply.body) > MAX_BODY:
         return plain(HTTPStatus.BAD_GATEWAY, "The function answered something that is not HTTP.\n")
     cookies = tuple(value for name, value in headers if name == "set-cookie")

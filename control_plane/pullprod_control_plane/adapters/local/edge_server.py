@@ -14,7 +14,7 @@ from .edge_functions import MAX_BODY, Functions, answer_of, body_of, call_of
 from .edge_http import Receive, Reply, Scope, Send, choose, event_of, plain, refusal, reply_of, response_event
 from .edge_runtime import EdgeFunctionError, EdgeRuntime, Event
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _MAX_KEY = 1_024  # As in S3. A longer path names nothing, and a file system may not even be asked for it.
 
 
@@ -69,7 +69,7 @@ class EdgeServer:
                 reply = await self._file(request)
             return reply_of(self._runtime.response(response_event(event, request, reply)), reply.body)
         except EdgeFunctionError:
-            _LOG.exception("An edge function failed; CloudFront would answer 503 too.")
+            _log.exception("An edge function failed; CloudFront would answer 503 too.")
             return plain(HTTPStatus.SERVICE_UNAVAILABLE, "The edge could not route this request.\n")
 
     async def _function(self, scope: Scope, receive: Receive, request: Event) -> Reply:
@@ -86,7 +86,7 @@ class EdgeServer:
             try:
                 return await self._serve(served, status, request)
             except Vanished:
-                _LOG.warning("The file of %s is not as it was stored.", request["uri"], exc_info=True)
+                _log.warning("The file of %s is not as it was stored.", request["uri"], exc_info=True)
         return plain(HTTPStatus.NOT_FOUND, "Nothing is here.\n")
 
     def _find(self, request: Event) -> tuple[int, ServedObject | None]:

@@ -14,10 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from .edge_functions import FunctionCall, FunctionReply
+from .edge_functions import HEADER_NAME, FunctionCall, FunctionReply
 
 _TEXT = re.compile(r"text/|application/(?:json|javascript|xml|[a-z0-9.+-]+\+(?:json|xml))")
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _BODILESS = frozenset({204, 304})
 # Those of one connection, and those that whoever sends the answer sets.
 _HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
@@ -101,7 +100,7 @@ def reply_of(payload: bytes) -> FunctionReply:
     if not str(status).isascii() or not str(status).isdigit() or not 200 <= int(status) <= 599:  # noqa: PLR2004 - HTTP's.
         raise BadAnswer("its statusCode is not between 200 and 599")
     headers = [*_headers(result.get("headers") or {}), *(("set-cookie", c) for c in result.get("cookies") or ())]
-    if not all(_HEADER.fullmatch(name) and _is_value(value) for name, value in headers):
+    if not all(HEADER_NAME.fullmatch(name) and _is_value(value) for name, value in headers):
         raise BadAnswer("a header or cookie has characters that none may have")
     if "content-type" not in {name for name, _ in headers} and int(status) not in _BODILESS:
         headers.append(("content-type", "application/json"))

@@ -123,7 +123,7 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
 async def _refuse(send: Send, error: PullprodError) -> None:
     status = _STATUSES.get(type(error), 500)
     problem: dict[str, Json] = {
-        "type": "about:blank",
+        "type": f"urn:pullprod:problem:{error.code}",
         "title": error.title,
         "status": status,
         "detail": error.detail,

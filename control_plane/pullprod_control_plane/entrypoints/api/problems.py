@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problem documents: the one table from codes to HTTP statuses."""
+"""Refusals of the API as RFC 9457 problem documents, and the HTTP status of each code."""
 
 from __future__ import annotations
 
