@@ -55,6 +55,16 @@ def test_a_push_becomes_a_version_with_the_identity_of_its_run(job: Job, admin: 
     assert done.outputs["pointer-url"] == admin.ok("GET", f"/v1/apps/{app}/pointers/main")["url"]
 
 
+def test_an_older_push_that_comes_late_is_shown_by_no_pointer(job: Job) -> None:
+    changed(job, "two")
+    newer = job.run()
+    git(job.workspace, "checkout", "-q", "-B", "main", "HEAD~1")
+    older = job.run()
+    assert (older.code, older.outputs["changed"]) == (0, "true")
+    assert newer.outputs["pointer-url"]
+    assert (older.outputs["pointer-url"], older.outputs["generation"]) == ("", "")
+
+
 def test_only_what_changed_is_sent_and_the_summary_says_what_that_saved(job: Job) -> None:
     job.run()
     changed(job, "two")

@@ -91,7 +91,7 @@ def publish(step: Step) -> Outcome:
         done = publish_site(step.api, step.app, step.project, site, commit, _Log())
     for kept in done.stayed:
         workflow.warning(f"{kept['pointer']} does not follow ({kept['guard']}): {kept['detail']}")
-    pointer = _follow(step, done.version) or done.pointer or _showing(step, done.version)
+    pointer = _follow(step, done.version) or _showing(step, done)
     return Outcome(
         _outputs(done, pointer),
         f"{done.version['id']} is ready: {done.version['url'] or 'it has no address'}",
@@ -119,9 +119,11 @@ def _follow(step: Step, version: Json) -> Json | None:
         return None
 
 
-def _showing(step: Step, version: Json) -> Json | None:
-    """Return a pointer that shows a version which was ready before, so that a re-run has the outputs of the first."""
-    names = version["pointers"]
+def _showing(step: Step, done: Published) -> Json | None:
+    """Return a pointer that shows the version, also if it was ready before: a re-run has the outputs of the first."""
+    if done.pointer and done.pointer["version"] == done.version["id"]:
+        return done.pointer
+    names = done.version["pointers"]
     return step.api.get(f"{step.app_path}/pointers/{part(names[0])}") if names else None
 
 
