@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
@@ -149,8 +149,3 @@ def _decoded(answer: requests.Response, content: bytes) -> Json:
             )
         raise from_problem(answer.status_code, body)
     return body
-
-
-def part(text: str) -> str:
-    """Return `text` as one part of a path."""
-    return quote(text, safe="")

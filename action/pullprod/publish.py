@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from . import git
-from .api import Api, Json, part, pause
+from .api import Api, Json, pause
 from .config import Function, Project
 from .errors import NotLiveError, PullprodError
 from .git import Commit
 from .package import PackagedFile, packaged
+from .paths import part
 from .upload import ExpiredError, Uploader
 
 _ROUNDS = 3

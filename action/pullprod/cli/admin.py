@@ -10,24 +10,13 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from ..paths import part
 from . import REFERENCES
 from .common import Context, connected
 from .output import clean, note, print_json, result, table
-from .trust import trust_command
+from .trust import ROLES, trust_command
 
-_ROLES = {
-    "viewer": "looks",
-    "publisher": "also publishes",
-    "releaser": "also moves and holds pointers",
-    "admin": "does everything",
-}
-_ROLES_HELP = "; ".join(f"{role}: {does}" for role, does in _ROLES.items())
-
-
-def _part(text: str) -> str:
-    from ..api import part  # noqa: PLC0415
-
-    return part(text)
+_ROLES_HELP = "; ".join(f"{role}: {does}" for role, does in ROLES.items())
 
 
 @click.command("revoke", epilog=REFERENCES)
@@ -36,7 +25,7 @@ def _part(text: str) -> str:
 @connected
 def revoke_command(context: Context, reference: str, reason: str) -> None:
     """Withdraw a version: its address answers 410, and nothing can be pointed at it again."""
-    path = f"/v1/apps/{context.app}/versions/{_part(reference)}"
+    path = f"/v1/apps/{context.app}/versions/{part(reference)}"
     version = context.api.call("DELETE", path, {"reason": reason})
     if context.as_json:
         print_json(version)
@@ -85,7 +74,7 @@ def token_command() -> None:
 
 @token_command.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(_ROLES)), required=True, help=_ROLES_HELP)
+@click.option("--role", type=click.Choice(list(ROLES)), required=True, help=_ROLES_HELP)
 @click.option("--for-app", "apps", multiple=True, help="Limit it to this app (repeatable).")
 @click.option("--pointer", "pointers", multiple=True, help="Limit it to this pointer (repeatable).")
 @click.option("--days", default=90, show_default=True, type=click.IntRange(0, 366), help="0: it never expires.")
@@ -131,7 +120,7 @@ def _fate(token: dict[str, Any]) -> str:
 @connected
 def _token_rotate(context: Context, token_id: str, grace: int) -> None:
     """Make a token in the place of the one with this id, and print it. It is shown this once."""
-    made = context.api.call("POST", f"/v1/tokens/{_part(token_id)}/rotate", {"grace_hours": grace})
+    made = context.api.call("POST", f"/v1/tokens/{part(token_id)}/rotate", {"grace_hours": grace})
     if context.as_json:
         print_json(made)
         return
@@ -143,7 +132,7 @@ def _token_rotate(context: Context, token_id: str, grace: int) -> None:
 @connected
 def _token_revoke(context: Context, token_id: str) -> None:
     """Make the token with this id worthless from the next request on."""
-    revoked = context.api.call("DELETE", f"/v1/tokens/{_part(token_id)}")
+    revoked = context.api.call("DELETE", f"/v1/tokens/{part(token_id)}")
     if context.as_json:
         print_json(revoked)
         return
@@ -165,7 +154,7 @@ def _app_create(context: Context, name: str) -> None:
     """Create an app with every default; one that exists stays as it is."""
     from ..errors import NotFoundError  # noqa: PLC0415
 
-    path = f"/v1/apps/{_part(name)}"
+    path = f"/v1/apps/{part(name)}"
     try:
         app, verb = context.api.get(path), "exists already"
     except NotFoundError:
@@ -192,7 +181,7 @@ def _app_list(context: Context) -> None:
 @connected
 def _app_show(context: Context, name: str | None) -> None:
     """Show an app's configuration."""
-    print_json(context.api.get(f"/v1/apps/{_part(name) if name else context.app}"))
+    print_json(context.api.get(f"/v1/apps/{part(name) if name else context.app}"))
 
 
 @app_command.command("set")
@@ -201,7 +190,7 @@ def _app_show(context: Context, name: str | None) -> None:
 @connected
 def _app_set(context: Context, name: str, source: str) -> None:
     """Give an app the configuration in a JSON file; what is left out takes its default."""
-    print_json(context.api.call("PUT", f"/v1/apps/{_part(name)}", _json_object(f"@{source}" if source != "-" else "-")))
+    print_json(context.api.call("PUT", f"/v1/apps/{part(name)}", _json_object(f"@{source}" if source != "-" else "-")))
 
 
 def _json_object(data: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..config import Project, app_name, connection, load_project
+from ..paths import part
 from .output import warn
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ class Context:
     @property
     def app(self) -> str:
         """Return the app that is meant, as part of a path."""
-        from ..api import part  # noqa: PLC0415
-
         return part(app_name(self.project, self.given_app))
 
 

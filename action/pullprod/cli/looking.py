@@ -10,17 +10,12 @@ from typing import Any
 import click
 
 from ..errors import NotFoundError
+from ..paths import part
 from . import REFERENCES
 from .common import Context, connected
 from .output import clean, note, print_json, result, table
 
 _WIDTH = 60
-
-
-def _part(text: str) -> str:
-    from ..api import part  # noqa: PLC0415
-
-    return part(text)
 
 
 def _moment(time: str) -> str:
@@ -57,7 +52,7 @@ def versions_command(context: Context, branch: str | None, commit: str | None, s
 @connected
 def show_command(context: Context, reference: str) -> None:
     """Show the version that REFERENCE names."""
-    version = context.api.get(f"/v1/apps/{context.app}/versions/{_part(reference)}")
+    version = context.api.get(f"/v1/apps/{context.app}/versions/{part(reference)}")
     if context.as_json:
         print_json(version)
         return
@@ -117,7 +112,7 @@ def status_command(context: Context) -> None:
 
 def _newest(context: Context, branch: str) -> dict[str, Any] | None:
     try:
-        newest = context.api.get(f"/v1/apps/{context.app}/versions/{_part(f'branch:{branch}')}")
+        newest = context.api.get(f"/v1/apps/{context.app}/versions/{part(f'branch:{branch}')}")
     except NotFoundError:
         return None
     return newest if newest["state"] == "ready" else None
@@ -139,7 +134,7 @@ def _held(hold: dict[str, Any]) -> str:
 
 
 def _tell_functions(context: Context, version: str | None) -> None:
-    functions = context.api.get(f"/v1/apps/{context.app}/versions/{_part(version)}")["functions"] if version else []
+    functions = context.api.get(f"/v1/apps/{context.app}/versions/{part(version)}")["functions"] if version else []
     if functions:
         result(f"  with the functions {', '.join(clean(name) for name in functions)}")
 
@@ -184,7 +179,7 @@ def diff_command(context: Context, first: str, second: str) -> None:
 @connected
 def history_command(context: Context, pointer: str, limit: int) -> None:
     """List POINTER's swaps, newest first."""
-    items = list(context.api.items(f"/v1/apps/{context.app}/pointers/{_part(pointer)}/history", limit))
+    items = list(context.api.items(f"/v1/apps/{context.app}/pointers/{part(pointer)}/history", limit))
     if context.as_json:
         print_json({"items": items, "next_cursor": None})
         return
@@ -202,7 +197,7 @@ def _why(swap: dict[str, Any]) -> str:
 def open_command(context: Context, reference: str) -> None:
     """Print the address of what REFERENCE names, and open it in a browser if a person is there."""
     kind, _, name = reference.partition(":")
-    path = f"pointers/{_part(name)}" if kind == "pointer" and name else f"versions/{_part(reference)}"
+    path = f"pointers/{part(name)}" if kind == "pointer" and name else f"versions/{part(reference)}"
     found = context.api.get(f"/v1/apps/{context.app}/{path}")
     if context.as_json:
         print_json(found)

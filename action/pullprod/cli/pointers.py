@@ -6,17 +6,24 @@ from typing import Any
 
 import click
 
+from ..paths import part
 from . import REFERENCES
 from .common import Context, connected
 from .looking import tell_commits, tell_files
 from .output import clean, note, print_json, result, warn
 
-_FORCE = "Override this guard (lineage, health, or hold); the reason must say why."
+_force = click.option(
+    "--force",
+    multiple=True,
+    metavar="GUARD",
+    help="Override this guard (lineage, health, or hold); the reason must say why.",
+)
+_timeout = click.option(
+    "--timeout", default=60, show_default=True, type=click.IntRange(0), help="Seconds to wait until it shows."
+)
 
 
 def _path(context: Context, pointer: str) -> str:
-    from ..api import part  # noqa: PLC0415
-
     return f"/v1/apps/{context.app}/pointers/{part(pointer)}"
 
 
@@ -44,10 +51,8 @@ def plan_command(context: Context, pointer: str, reference: str) -> None:
 @click.argument("reference")
 @click.option("--reason", required=True, help="Why. It is kept in the history.")
 @click.option("--if-generation", type=click.IntRange(0), help="Only if the pointer is still at this generation.")
-@click.option("--force", multiple=True, metavar="GUARD", help=_FORCE)
-@click.option(
-    "--timeout", default=60, show_default=True, type=click.IntRange(0), help="Seconds to wait until it shows."
-)
+@_force
+@_timeout
 @connected
 def point_command(
     context: Context,
@@ -68,10 +73,8 @@ def point_command(
 @click.argument("pointer")
 @click.option("--reason", required=True, help="Why. It is kept in the history.")
 @click.option("--to", "reference", metavar="REFERENCE", help="A version other than the previously shown one.")
-@click.option("--force", multiple=True, metavar="GUARD", help=_FORCE)
-@click.option(
-    "--timeout", default=60, show_default=True, type=click.IntRange(0), help="Seconds to wait until it shows."
-)
+@_force
+@_timeout
 @connected
 def rollback_command(
     context: Context, pointer: str, reason: str, reference: str | None, force: tuple[str, ...], timeout: int

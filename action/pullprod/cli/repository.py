@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import click
 
 from ..errors import PullprodError, UsageError
+from ..paths import part
 from . import REFERENCES
 from .common import Context, connected
-from .output import note, print_json, result
+from .output import note, print_json, result, warn
 
 Version: TypeAlias = dict[str, Any]
 
@@ -25,8 +26,6 @@ _SHELL_FAILURES = 126  # Exit codes from here on mean that the command itself co
 
 
 def _get(context: Context, kind: str, name: str) -> dict[str, Any]:
-    from ..api import part  # noqa: PLC0415
-
     return context.api.get(f"/v1/apps/{context.app}/{kind}/{part(name)}")
 
 
@@ -48,7 +47,7 @@ def checkout_command(context: Context, pointer: str, branch: str | None) -> None
         raise PullprodError(f"{pointer} shows nothing yet.")
     version = _get(context, "versions", shown["version"])
     if version["dirty"]:
-        note("warning: this version was published with uncommitted changes; its commit is not all of it.")
+        warn("this version was published with uncommitted changes; its commit is not all of it.")
     _fetch(here, version["commit"])
     where = ["-b", branch] if branch else ["--detach"]
     git.run(here, "checkout", "-q", *where, version["commit"], "--")
@@ -118,8 +117,6 @@ def _ends(context: Context, pointer: str | None, good: str | None, bad: str | No
 
 
 def _last_swap(context: Context, pointer: str) -> dict[str, Any]:
-    from ..api import part  # noqa: PLC0415
-
     return next(context.api.items(f"/v1/apps/{context.app}/pointers/{part(pointer)}/history", 1), {})
 
 

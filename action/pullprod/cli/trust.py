@@ -19,6 +19,13 @@ from .output import note, print_json, result, table, warn
 
 Rule = dict[str, Any]
 
+ROLES = {
+    "viewer": "looks",
+    "publisher": "also publishes",
+    "releaser": "also moves and holds pointers",
+    "admin": "does everything",
+}
+
 # What the API answers of an app and does not take. Everything else goes back as it came, known here or not.
 ANSWERED_ONLY = frozenset({"name", "created_at", "updated_at", "names"})
 _ATTEMPTS = 5
@@ -36,7 +43,7 @@ def trust_command() -> None:
 @click.argument("repository", metavar="OWNER/NAME")
 @click.option(
     "--role",
-    type=click.Choice(["viewer", "publisher", "releaser", "admin"]),
+    type=click.Choice(list(ROLES)),
     default="publisher",
     show_default=True,
     help="What its runs may do.",

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..api import Api, part
+from ..api import Api
 from ..config import Project
+from ..paths import part
 from ..swaps import wait_until_shown
 from . import markdown, workflow
 from .identity import Run

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..api import Api, part
+from ..api import Api
 from ..config import Connection, site_directory
 from ..errors import NotAllowedError, NotFoundError, PullprodError
+from ..paths import part
 from ..publish import Published, checked_out, publish_site
 from ..swaps import wait_until_shown
 from . import markdown, workflow

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..api import part
 from ..errors import as_problem
+from ..paths import part
 from . import workflow
 from .commands import Step
 from .github import GitHub, MissingPermissionError
