@@ -108,8 +108,3 @@ build-ApiFunction build-ReconcilerFunction build-NotFoundFunction: .venv/uv.ok
 	@$(BIN)/uv pip install --quiet --python .tools/$*/bin/python --require-hashes -r $<
 	@touch $@
 
-$(PEERS)/ok: .venv/uv.ok requirements/peers.txt
-	@echo "installing what the Action is measured beside"
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
-	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/peers.txt
-	@touch $@

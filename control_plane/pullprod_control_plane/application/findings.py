@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import programs
 from .drift import Drift
+from .programs import AliasState
 
 _SHOWN = 200
 
@@ -27,7 +27,7 @@ def of_route(drifted: Drift) -> Finding:
     return Finding("route-differs", drifted.route.key, f"The edge shows {found}.")
 
 
-def of_alias(drifted: programs.Drift) -> Finding:
+def of_alias(drifted: AliasState) -> Finding:
     """Return the finding that a pointer's alias of a function differs."""
     found, expected = drifted.found or "no program", drifted.expected or "none"
     subject = f"{drifted.alias.function}:{drifted.alias.pointer}"

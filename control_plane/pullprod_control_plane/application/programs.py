@@ -14,8 +14,8 @@ from .states import DELETED, DELETING
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """An alias that does not show the program that the ledger says; None stands for no program."""
+class AliasState:
+    """The program that an alias has to show by the ledger, and the one that it does; None stands for no program."""
 
     alias: Alias
     expected: str | None
@@ -84,7 +84,7 @@ def _digests(version: Version) -> dict[str, str]:
     return {program.function.name: program.digest for program in _of(version)}
 
 
-def aliases(ports: Ports, app: str) -> Iterator[Drift]:
+def aliases(ports: Ports, app: str) -> Iterator[AliasState]:
     """Return, for every alias of the app's pointers, what it should show and what it does."""
     for pointer in reading.pointers(ports, app):
         # What is being applied right now may be shown or not: it is no drift yet.
@@ -92,10 +92,10 @@ def aliases(ports: Ports, app: str) -> Iterator[Drift]:
             digests = _digests(reading.find_version(ports, app, pointer.version).record)
             for name in pointer.functions:
                 alias = Alias(app, name, pointer.name)
-                yield Drift(alias, digests.get(name), ports.functions.pointed(alias), pointer.generation)
+                yield AliasState(alias, digests.get(name), ports.functions.pointed(alias), pointer.generation)
 
 
-def repair(ports: Ports, drifted: Iterable[Drift]) -> None:
+def repair(ports: Ports, drifted: Iterable[AliasState]) -> None:
     """Make aliases show what the ledger said when they were looked at; a swap made since wins by its generation."""
     for drift in drifted:
         ports.functions.point(drift.alias, drift.expected, drift.generation)
