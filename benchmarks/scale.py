@@ -16,7 +16,7 @@ from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.roles import Caller
 from pullprod_control_plane.domain.times import stamp
 from pullprod_control_plane.domain.versions import State, Version
-from pullprod_control_plane.ports import Put
+from pullprod_control_plane.ports import Change, Put
 from pullprod_control_plane.settings import LocalSettings
 
 FEW, MANY = 10, 10_000
@@ -60,7 +60,7 @@ def _fill(control: bootstrap.ControlPlane, count: int) -> list[Version]:
     begun = datetime(2026, 1, 1, tzinfo=timezone.utc)
     versions = [_version(number, stamp(begun + timedelta(minutes=number))) for number in range(count)]
     for start in range(0, count, _AT_ONCE):
-        changes = []
+        changes: list[Change] = []
         for version in versions[start : start + _AT_ONCE]:
             changes.append(Put(keys.of_version("bench", version.id), records.encode(version), 0))
             changes.append(

@@ -17,6 +17,7 @@ from ..domain.pointers import Pointer
 from ..domain.trust import Rule
 from ..ports import Change, Item, Lost, Ports, Put
 from . import keys, naming, reading, records, routing
+from .ahead import Scan
 from .reading import Kept, Page
 
 MAX_HOSTS = 25
@@ -38,9 +39,7 @@ class Wanted:
 
 def listed(ports: Ports, limit: int, cursor: str | None) -> Page[App]:
     """Return a page of apps, by name."""
-    items = ports.ledger.scan(keys.APPS, after=reading.position(cursor), limit=limit)
-    more = reading.cursor(items[-1].key.sort) if len(items) == limit else None
-    return Page([records.app(item.body) for item in items], more)
+    return reading.page(ports.ledger, Scan(keys.APPS, limit=limit), records.app, cursor)
 
 
 def configure(ports: Ports, name: str, wanted: Wanted, expected: int | None = None) -> tuple[App, bool]:

@@ -36,7 +36,7 @@ def adopt(ports: Ports, version: Version, branch: str, caller: Caller) -> list[C
     return [*marks, _listed(branch, version, caller, known, behind=behind)]
 
 
-def settle(ports: Ports, version: Version, branch: str | None) -> list[Change]:
+def marked(ports: Ports, version: Version, branch: str | None) -> list[Change]:
     """Return what says, now that a version becomes ready, which of its branch's versions are behind."""
     if branch is None:
         return []

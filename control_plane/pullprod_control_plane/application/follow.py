@@ -46,7 +46,7 @@ def release(ports: Ports, addresses: Addresses, app: App, kept: Kept[Version], c
     changes = [change for move in prepared for change in move.changes]
     where = keys.of_version(app.name, ready.id)
     pending = keys.of_pending_version(app.name, ready.id)
-    listed = branches.settle(ports, ready, ready.branch)
+    listed = branches.marked(ports, ready, ready.branch)
     ports.ledger.commit([Put(where, records.encode(ready), kept.revision), Delete(pending, 1), *listed, *changes])
     _show(ports, prepared, ready)
     return ready

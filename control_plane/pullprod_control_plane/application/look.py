@@ -10,6 +10,7 @@ from ..domain.swaps import Swap
 from ..domain.versions import State, Version
 from ..ports import Item, Ports
 from . import keys, reading, records, references, routing
+from .ahead import Scan
 from .reading import Page
 
 
@@ -67,19 +68,16 @@ def _read(ports: Ports, app: str, entries: list[Item]) -> list[Version]:
 def pointers(ports: Ports, app: str, limit: int, cursor: str | None) -> Page[Pointer]:
     """Return a page of pointers, by name."""
     reading.find_app(ports, app)
-    items = ports.ledger.scan(keys.contents(app), prefix=keys.POINTER, after=reading.position(cursor), limit=limit)
-    more = reading.cursor(items[-1].key.sort) if len(items) == limit else None
-    return Page([records.pointer(item.body) for item in items], more)
+    scan = Scan(keys.contents(app), keys.POINTER, limit=limit)
+    return reading.page(ports.ledger, scan, records.pointer, cursor)
 
 
 def history(ports: Ports, app: str, pointer: str, limit: int, cursor: str | None) -> Page[Swap]:
     """Return a page of a pointer's swaps, newest first."""
     reading.find_app(ports, app)
     reading.find_pointer(ports, app, pointer)
-    partition = keys.history(app, pointer)
-    items = ports.ledger.scan(partition, newest_first=True, after=reading.position(cursor), limit=limit)
-    more = reading.cursor(items[-1].key.sort) if len(items) == limit else None
-    return Page([records.swap(item.body) for item in items], more)
+    scan = Scan(keys.history(app, pointer), newest_first=True, limit=limit)
+    return reading.page(ports.ledger, scan, records.swap, cursor)
 
 
 def shown_by(ports: Ports, app: str) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from ..domain.roles import Role, Token
 from ..domain.times import parse, stamp
 from ..ports import Key, Lost, Ports, Put
 from . import keys, reading, receipts, records
+from .ahead import Scan
 from .reading import Kept, Page
 from .receipts import Receipt
 
@@ -74,9 +75,7 @@ def another_admin(ports: Ports) -> str | None:
 
 def listed(ports: Ports, limit: int, cursor: str | None) -> Page[Token]:
     """Return a page of tokens' records."""
-    items = ports.ledger.scan(keys.TOKENS, after=reading.position(cursor), limit=limit)
-    more = reading.cursor(items[-1].key.sort) if len(items) == limit else None
-    return Page([records.token(item.body) for item in items], more)
+    return reading.page(ports.ledger, Scan(keys.TOKENS, limit=limit), records.token, cursor)
 
 
 def revoke(ports: Ports, token_id: str) -> Token:
