@@ -18,6 +18,7 @@ else:
     import tomli as tomllib
 
 FILE = "pullprod.toml"
+PRODUCTION = "production"  # The pointer whose viewers are the users.
 _CLEAN_URLS = ("directory", "html", "off")
 _MAX_HEALTH = 10
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..config import PRODUCTION
 from ..errors import NotFoundError
 from ..paths import part
 from . import REFERENCES
@@ -99,7 +100,7 @@ def status_command(context: Context) -> None:
     app = api.get(f"/v1/apps/{context.app}")
     pointers = {p["name"]: p for p in api.items(f"/v1/apps/{context.app}/pointers")}
     newest = _newest(context, app["main"])
-    named = {"production", *app["hosts"], *app["follow"]}
+    named = {PRODUCTION, *app["hosts"], *app["follow"]}
     if context.as_json:
         print_json({"app": app, "pointers": [pointers[n] for n in sorted(named) if n in pointers], "newest": newest})
         return

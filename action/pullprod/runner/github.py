@@ -14,6 +14,7 @@ from typing import Any
 import requests
 
 from ..api import Bearer
+from ..config import PRODUCTION
 from ..errors import PullprodError
 
 _TIMEOUT_S = (10, 30)
@@ -77,8 +78,8 @@ class GitHub:
             "environment": environment,
             "auto_merge": False,
             "required_contexts": [],
-            "transient_environment": environment != "production",
-            "production_environment": environment == "production",
+            "transient_environment": environment != PRODUCTION,
+            "production_environment": environment == PRODUCTION,
         }
         made = self._call("POST", "/deployments", "deployments", wanted)
         status = {"state": "success", "environment_url": url, "auto_inactive": False}

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import checked_address
+from ..config import PRODUCTION, checked_address
 from ..errors import UsageError
 
 COMMANDS = ("publish", "point", "rollback", "hold", "unhold", "plan", "prune", "audit", "status")
-_DEFAULT_POINTER = "production"
 _PREFIX = "PULLPROD_INPUT_"
 _MOVES = frozenset({"point", "plan"})
 _REASONED = frozenset({"point", "rollback", "hold"})
@@ -53,7 +52,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
         app=given.get("app") or None,
         path=Path(given["path"]) if given.get("path") else None,
         config=Path(given["config"]) if given.get("config") else None,
-        pointer=given.get("pointer") or _DEFAULT_POINTER,
+        pointer=given.get("pointer") or PRODUCTION,
         version=given.get("version") or None,
         reason=given.get("reason") or None,
         follow=given.get("follow") or None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..api import Api
-from ..config import Connection, site_directory
+from ..config import PRODUCTION, Connection, site_directory
 from ..errors import NotAllowedError, NotFoundError, PullprodError
 from ..paths import part
 from ..publish import Published, checked_out, publish_site
@@ -16,7 +16,6 @@ from .commands import LIVE_WITHIN_S, Step
 from .outcome import Outcome
 
 Json = Mapping[str, Any]
-_PRODUCTION = "production"
 _NO_TOKEN = 401
 
 
@@ -164,7 +163,7 @@ def _summary(step: Step, done: Published, pointer: Json | None) -> str:
 def _since_production(step: Step, version: Json) -> str:
     """Tell which commits users would gain and lose."""
     try:
-        between = step.api.get(f"{step.app_path}/diff", **{"from": f"pointer:{_PRODUCTION}", "to": version["id"]})
+        between = step.api.get(f"{step.app_path}/diff", **{"from": f"pointer:{PRODUCTION}", "to": version["id"]})
     except NotFoundError:
         return "\nProduction shows nothing yet.\n"
     except PullprodError as fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..config import PRODUCTION
 from ..errors import as_problem
 from ..paths import part
 from . import workflow
@@ -10,7 +11,6 @@ from .github import GitHub, MissingPermissionError
 from .outcome import Outcome
 
 _MOVES = frozenset({"point", "rollback"})
-_PRODUCTION = "production"
 _MAX_SWAPS = 10_000  # What moved production longer ago is not looked for.
 _ABBREVIATED = 12  # So many digits of its commit begin a version's id.
 
@@ -44,7 +44,7 @@ def _deployment(step: Step, outcome: Outcome, github: GitHub) -> None:
 
 def _status(step: Step, outcome: Outcome, github: GitHub) -> None:
     """Say on the commit, and on the one that production showed before, where it stands. Not asked for: not said."""
-    moves = step.inputs.command in _MOVES and step.inputs.pointer == _PRODUCTION
+    moves = step.inputs.command in _MOVES and step.inputs.pointer == PRODUCTION
     if not outcome.sha or not (moves or step.inputs.command == "publish"):
         return
     commits = {outcome.sha}
@@ -60,7 +60,7 @@ def _status(step: Step, outcome: Outcome, github: GitHub) -> None:
 
 def _standing(step: Step, commit: str) -> tuple[str, str, str]:
     """Return state, description and address of a commit's status: whether it is, was or never was production."""
-    path, start = f"{step.app_path}/pointers/{_PRODUCTION}", commit[:_ABBREVIATED]
+    path, start = f"{step.app_path}/pointers/{PRODUCTION}", commit[:_ABBREVIATED]
     pointer = step.api.get(path)
     address = str(pointer["url"] or "")
     if str(pointer["version"] or "").startswith(start):

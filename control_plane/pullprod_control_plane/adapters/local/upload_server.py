@@ -123,12 +123,12 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
 async def _refuse(send: Send, error: PullprodError) -> None:
     status = _STATUSES.get(type(error), 500)
     problem: dict[str, Json] = {
+        **error.facts,
         "type": f"urn:pullprod:problem:{error.code}",
         "title": error.title,
         "status": status,
         "detail": error.detail,
         "code": error.code,
-        **error.facts,
     }
     await _answer(send, status, problem)
 
