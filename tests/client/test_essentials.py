@@ -14,12 +14,7 @@ from pullprod.cli.output import clean
 from pullprod.errors import PullprodError, UsageError
 from pullprod.package import package
 from pullprod.package.types import content_type
-
-
-def run_git(repository: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "protocol.file.allow=always")
-    command = ["git", "-C", str(repository), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+from tests.support.client import git as run_git
 
 
 @pytest.fixture

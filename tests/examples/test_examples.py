@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api import Api, Json, client, sha
+from tests.support.api import Api, Json, client
 from tests.support.client import commit, git, repository, write
+from tests.support.domain import sha
 from tests.support.github import github
 from tests.support.oidc import issuer
 from tests.support.server import Server

@@ -11,15 +11,12 @@ from typing import Any
 
 import requests
 
+from tests.support.domain import sha
+
 Json = dict[str, Any]
 _APPLIED_WITHIN_S = 30
 _LOOK_AGAIN_S = 0.02
 TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-
-
-def sha(name: str) -> str:
-    """Return a commit for a name; equal names are equal commits."""
-    return hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
 
 
 def file_entry(path: str, content: bytes) -> Json:

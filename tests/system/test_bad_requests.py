@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.api import Api, Json, manifest, sha
+from tests.support.api import Api, Json, manifest
+from tests.support.domain import sha
 from tests.support.refusals import check, nothing_changes, refused
 from tests.support.server import Server
 

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.api import Api, Json, client, file_entry, manifest, sha, wait_until
+from tests.support.api import Api, Json, client, file_entry, manifest, wait_until
 from tests.support.crashing_server import CrashingServer, Stop
+from tests.support.domain import sha
 from tests.support.zips import says
 
 APP = "/v1/apps/shop"

@@ -22,7 +22,7 @@ from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.entrypoints.api import present
 from pullprod_control_plane.ports import MAX_CHANGES, Change, Item, Key, Ports, Put
 from pullprod_control_plane.settings import LocalSettings
-from tests.support.api import sha
+from tests.support.domain import sha
 
 FEW, MANY = 10, 10_000
 STEPS_AT_ONCE = 10
