@@ -6,6 +6,8 @@ import os
 import random
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,6 +17,12 @@ import boto3
 from botocore.config import Config
 from running import commit, median, repository, seconds
 
+from pullprod import git
+from pullprod.api import Api, Json
+from pullprod.config import Connection, load_project
+from pullprod.package import packaged
+from pullprod.publish import manifest, publish
+from pullprod_control_plane.domain import segments
 from scripts import emulators
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,9 +53,9 @@ def report(place: Path) -> None:
         cells = " | ".join(f"{time:.2f} s | {time / ours:.1f}" for time in theirs)
         print(f"| {step} | {sent[step]} | {ours:.2f} s | {cells} |")
     print("\nOurs includes the start of Python, hashing, two commits with fsync, verification and a probe; its control")
-    print(
-        "plane runs on the same cores. In a rebuilt tree every modification time is new, as after a fresh checkout.\n"
-    )
+    print("plane runs on the same cores. In a rebuilt tree every modification time is new, as after a fresh checkout.")
+    with emulators.running(emulators.SEAWEEDFS) as url:
+        _profile(place / "profile", url)
 
 
 def _round(place: Path, url: str, times: dict[tuple[str, str], list[float]], sent: dict[str, str]) -> None:
@@ -57,13 +65,72 @@ def _round(place: Path, url: str, times: dict[tuple[str, str], list[float]], sen
     with _serving(place / "data", url) as (port, token):
         environ = _step_environ(shop, port, token)
         _created(environ)
-        for seed, step in enumerate(STEPS):
-            _build(site, changed=seed > 0)
+        for number, step in enumerate(STEPS):
+            _build(site, number > 0)
             commit(shop)
             took = seconds(lambda: sent.__setitem__(step, _action(environ)))  # noqa: B023 - called at once.
             times.setdefault((OURS, step), []).append(took)
             for peer, command in _peers(url, bucket, site).items():
                 times.setdefault((peer, step), []).append(seconds(lambda: _run(command)))  # noqa: B023
+
+
+class _Timed(Api):
+    """An API that adds up how long the calls of each kind took."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.took: Counter[str] = Counter()
+
+    def call(self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None) -> Json:
+        started = time.perf_counter()
+        try:
+            return super().call(method, path, body, headers)
+        finally:
+            self.took[path.rpartition("/")[2]] += time.perf_counter() - started
+
+
+class _Silent:
+    """A meter that draws nothing."""
+
+    def hashed(self, size: int) -> None: ...
+
+    def expect(self, files: int, size: int) -> None: ...
+
+    def sent(self, size: int) -> None: ...
+
+    def waits(self) -> None: ...
+
+
+def _profile(place: Path, url: str) -> None:
+    """Tell where the time of ours goes, start-up of Python and the client's imports apart."""
+    shop, site = place / "shop", place / "shop" / "dist"
+    repository(shop)
+    _buckets(url)
+    print("\n| step | hash | announce: copy what is known, sign the first page | sign the others | send | finalize |")
+    print("|---|---|---|---|---|---|")
+    with _serving(place / "data", url) as (port, token):
+        _created(_step_environ(shop, port, token))
+        for number, step in enumerate(STEPS[:2]):
+            _build(site, number)
+            commit(shop)
+            cells = _phases(shop, site, Connection(url=f"http://localhost:{port}", token=token))
+            print(f"| {step} | " + " | ".join(f"{cell:.2f} s" for cell in cells) + " |")
+    touched = {segments.segment_of(path) for path, number in _paths() if number % (FILES // CHANGED) == 0}
+    copies = sum(segments.segment_of(path) in touched for path, _ in _paths()) - CHANGED
+    print(
+        f"\nThe {CHANGED} changed files are of {len(touched)} segments; S3 copies their {copies} others, a call each.\n"
+    )
+
+
+def _phases(shop: Path, site: Path, connection: Connection) -> list[float]:
+    api, started = _Timed(connection), time.perf_counter()
+    project = load_project(shop, None)
+    with packaged(project, site, lambda _: None) as (files, _):
+        hashed = time.perf_counter() - started
+        publish(api, "bench", manifest(project, git.read(shop), files), files, _Silent())
+    total, calls = time.perf_counter() - started, api.took
+    sent = total - hashed - sum(calls.values())
+    return [hashed, calls["versions"], calls["uploads"], sent, calls["finalize"]]
 
 
 def _peers(url: str, bucket: str, site: Path) -> dict[str, list[str]]:
@@ -150,11 +217,15 @@ def _action(environ: dict[str, str]) -> str:
     return [value for name, value in pairwise(lines) if name.startswith("uploaded-files<<")][-1]
 
 
-def _build(site: Path, *, changed: bool) -> None:
-    """Write the whole tree anew, always of the same bytes but for the files that `changed`."""
+def _build(site: Path, changed: int) -> None:
+    """Write the whole tree anew, always of the same bytes but for some files, which each `changed` gives other ones."""
     generator = random.Random(1)  # noqa: S311 - a tree, no secret.
-    for number in range(FILES):
-        path = site / f"section-{number % 40}" / f"{'page' if number % 2 else 'asset'}-{number}.html"
+    for name, number in _paths():
+        path = site / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = generator.randbytes(generator.randrange(BYTES // FILES // 2, BYTES // FILES * 3 // 2))
-        path.write_bytes(content + (b"changed" if changed and number % (FILES // CHANGED) == 0 else b""))
+        path.write_bytes(content + (bytes([changed]) if changed and number % (FILES // CHANGED) == 0 else b""))
+
+
+def _paths() -> list[tuple[str, int]]:
+    return [(f"section-{n % 40}/{'page' if n % 2 else 'asset'}-{n}.html", n) for n in range(FILES)]

@@ -130,7 +130,7 @@ class S3Store:
             Busy: S3 left some.
         """
         with _passing():
-            doomed = [key for listed in self._at_once(self._under, prefixes) for key in listed]
+            doomed = [key for listed in self._under(prefixes) for key in listed]
             self._at_once(self._remove, [doomed[at : at + _MAX_DELETED] for at in range(0, len(doomed), _MAX_DELETED)])
 
     @cached_property
@@ -145,14 +145,20 @@ class S3Store:
         """Return what stands in the segments that `keys` are of, at least under `keys`."""
         prefixes = dict.fromkeys(_segment(key) for key in keys)
         with _passing():
-            found = self._at_once(self._under, prefixes)
+            found = self._under(prefixes)
         return {key: listed for of_prefix in found for key, listed in of_prefix.items()}
 
-    def _under(self, prefix: str) -> dict[str, _Listed]:
-        """Return what stands under a prefix, by key: a call a thousand objects."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        entries = (entry for page in pages for entry in page.get("Contents", ()))
-        return {entry["Key"]: _Listed(entry["Size"], entry["ETag"]) for entry in entries}
+    def _under(self, prefixes: Iterable[str]) -> list[dict[str, _Listed]]:
+        """Return what stands under each prefix, by key: a call a thousand objects."""
+        # Made before the threads are: the first one is made of a search through boto3's descriptions of all services.
+        pages = self._client.get_paginator("list_objects_v2")
+
+        def listed(prefix: str) -> dict[str, _Listed]:
+            found = pages.paginate(Bucket=self._bucket, Prefix=prefix)
+            entries = (entry for page in found for entry in page.get("Contents", ()))
+            return {entry["Key"]: _Listed(entry["Size"], entry["ETag"]) for entry in entries}
+
+        return self._at_once(listed, prefixes)
 
     def _remove(self, keys: list[str]) -> None:
         doomed: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
