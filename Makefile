@@ -27,6 +27,7 @@ lint: .venv/dev.ok $(LINTERS)/ok .tools/sam/ok .tools/checkov/ok ## Check style,
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd benchmarks && MYPYPATH=../action:../control_plane:.:.. ../$(BIN)/mypy --explicit-package-bases *.py
 	$(BIN)/lint-imports
 	sh scripts/install-tools.sh shellcheck
 	shellcheck scripts/*.sh .ci/run

@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -79,7 +79,7 @@ class _Timed(Api):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self.took: Counter[str] = Counter()
+        self.took: defaultdict[str, float] = defaultdict(float)
 
     def call(self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None) -> Json:
         started = time.perf_counter()
