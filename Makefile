@@ -51,7 +51,7 @@ bench: .venv/dev.ok $(PEERS)/ok action ## Measure publish, swap and edge against
 openapi: .venv/dev.ok ## Write docs/openapi.json anew from the API's models
 	$(BIN)/python scripts/openapi.py > docs/openapi.json
 
-action: .venv/dev.ok ## Build action/pullprod.pyz anew, the client as the Action runs it
+action: .venv/dev.ok ## Build action/pullprod.pyz anew, after a change to the client or what it needs
 	$(BIN)/python scripts/build_pyz.py
 
 dist: .venv/dev.ok ## Build what a release consists of

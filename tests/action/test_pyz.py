@@ -62,12 +62,18 @@ def run(pyz: Path, job: Job, python: str = sys.executable, cwd: Path | None = No
     return job.done(done.returncode, done.stdout.decode())
 
 
+def test_the_file_that_is_kept_is_what_the_sources_make() -> None:
+    same = (ROOT / "action" / "pullprod.pyz").read_bytes() == built()
+    assert same, "action/pullprod.pyz is stale: run `make action`"
+
+
 def test_building_it_again_makes_the_same_bytes() -> None:
     program = "import sys; from scripts.build_pyz import build; sys.stdout.buffer.write(build())"
     environ = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "PATH": os.environ["PATH"]}
     command = ["sh", "-c", 'umask 077; exec "$0" -c "$1"', sys.executable, program]
     again = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, check=True).stdout
-    assert again == built()
+    same = again == built()
+    assert same
 
 
 def test_it_holds_python_and_nothing_compiled_compressed_or_dated(archive: zipfile.ZipFile) -> None:
