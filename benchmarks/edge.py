@@ -49,7 +49,7 @@ def report(place: Path) -> None:
     print("| server | requests a second | of ours |\n|---|---|---|")
     for server, values in rates.items():
         print(f"| {server} | {median(values):,.0f} | {median(values) / median(rates['pullprod']):.1f} |")
-    print("\nThe local edge runs the two JavaScript functions of the CDN on each request. It is for one machine.")
+    print("\nThe local edge runs the two JavaScript functions of the CDN on each request. It is for one machine.\n")
 
 
 def _rate(port: int, host: str) -> float:

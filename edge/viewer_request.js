@@ -1,19 +1,14 @@
 import cf from 'cloudfront';
 import crypto from 'crypto';
 
-// Decides, before the cache is asked, which version of which app answers: with a stored file, or by a function.
-// One record tells everything about a host, so a swap is one write; domain/routes.py says what is in it.
-// Runtime cloudfront-js-2.0 has no classes, destructuring, spread, for-of, ?. or ??, and no await in an argument.
+// Decides, before the cache is asked, which version answers: with a stored file, or by a function.
+// Why each part is as it is: README.md beside this file. CloudFront takes 10,240 bytes, comments included.
 
 const PIN = /^(([0-9a-f]{12}-[0-9a-f]{8})\.([1-9]\d{0,14})(?:\.(\d{1,12}))?)(?:\.([\w-]{43}))?$/;
-// In a link, then a cookie: the second in which it ends, and its signature.
 const SHARE = 'pullprod-share';
 const TOKEN = /^(\d{1,12})\.([\w-]{43})$/;
-// An internationalised host may look like a preview.
 const PREVIEW = /^(?!xn--)[a-z0-9-]+--[a-z0-9-]+$/;
-// Only we may say these.
 const OURS = /^x-(pullprod-.*|forwarded-(host|authorization))$/;
-// S3, logs and proxies disagree about these; the publisher refuses them in paths too.
 const UNSAFE = /^\.\.?$|[\u0000-\u001f\u007f-\u009f\u2028\u2029\/\\]/;
 
 async function handler(event) {
@@ -30,9 +25,8 @@ async function handler(event) {
   const document = reads && isDocument(request.headers);
   const pin = pinOf(request.cookies.pullprod, record);
   const leads = pin !== null && pin[3] > record.g;
-  // No host has a capital, so nobody can ask for this key. Most requests need no look at it.
   const lock = await read(record.x || leads || document ? `LOCK:${record.a}` : '');
-  // What cannot be read must not pass for what is not there. exists() tells which it is, or fails: CloudFront's own 503.
+  // What cannot be read is not taken for what is not there.
   const asked = lock === null && (record.x || leads) ? cf.kvs().exists(`LOCK:${record.a}`) : false;
   const unread = await asked;
   if (unread) {
@@ -48,10 +42,8 @@ async function handler(event) {
   }
   const follows = (leads && isRecent(pin, secret)) || (!document && isOwn(pin, record));
   const kept = await read(follows ? `${pin[2]}--${record.a}` : '');
-  // A pinned version that was pruned or revoked since: the record is the best there is.
   const pinned = kept !== null && !kept.gone;
   forget(request);
-  // For viewer_response.js.
   set(request, 'x-pullprod-route', pinned ? pin[0] : routeOf(record, document && record.g > 0 && secret));
   set(request, 'x-pullprod-flags', `${document ? 'd' : ''}${record.x ? 'n' : ''}${record.g > 0 ? 'p' : ''}`);
   const shown = pinned ? kept : record;
@@ -62,7 +54,6 @@ async function handler(event) {
   return reads ? toFile(request, shown, document) : answer(405, 'Use GET or HEAD.\n', { allow: 'GET, HEAD' });
 }
 
-// get() throws for a key that is not there, and for text that is no JSON. An empty key is nothing to ask for.
 async function read(key) {
   try {
     const found = key ? cf.kvs().get(key, { format: 'json' }) : null;
@@ -72,14 +63,12 @@ async function read(key) {
   }
 }
 
-// Previews live under any domain, so their first label is the key.
 function keyOf(header) {
   const host = header ? header.value.toLowerCase().replace(/\.?(:\d*)?$/, '') : '';
   const label = host.split('.')[0];
   return PREVIEW.test(label) ? label : host;
 }
 
-// Browsers say what a request is for, other clients only what they would like to get.
 function isDocument(headers) {
   const dest = valueOf(headers, 'sec-fetch-dest');
   const mode = valueOf(headers, 'sec-fetch-mode');
@@ -91,18 +80,14 @@ function valueOf(headers, name) {
   return headers[name] ? headers[name].value.toLowerCase() : '';
 }
 
-// [all, what is signed, version, generation, seconds, signature], or null without a pin that this host could have made.
 function pinOf(cookie, record) {
   return record.g > 0 && cookie ? PIN.exec(cookie.value) : null;
 }
 
-// The viewer has seen a swap that is on its way here: going back would mix versions. That takes seconds; what leads
-// for longer is made up, or is of another pointer that had this host. Where previews are locked, a pin must be ours.
 function isRecent(pin, secret) {
   return Math.abs(Date.now() / 1000 - pin[4]) < 60 && (!secret || same(sign(secret, pin[1]), `${pin[5]}`));
 }
 
-// A page keeps what is its own until the next navigation; a version that was never shown is no page's own.
 function isOwn(pin, record) {
   return pin !== null && (record.r || []).some((entry) => entry[0] === pin[2]);
 }
@@ -116,7 +101,6 @@ function routeOf(record, secret) {
   return `${now}.${sign(secret, now)}`;
 }
 
-// What somebody is told whom a locked preview does not let in; null for whom it does.
 function refuse(request, reads, key, lock) {
   const opens = (entry) => {
     const token = entry ? TOKEN.exec(entry.value) : null;
@@ -142,7 +126,6 @@ function refuse(request, reads, key, lock) {
     : answer(403, 'This preview needs a share link that was made for it and has not ended.\n');
 }
 
-// The token goes from the address into a cookie, so that neither history nor a referrer nor an origin has it.
 function exchange(request, token) {
   const query = request.rawQueryString().split('&').filter((pair) => !pair.startsWith(SHARE)).join('&');
   const clean = redirect(request.uri.replace(/^[\/\\]+/, '/'), query);
@@ -157,7 +140,6 @@ function sign(secret, text) {
   return crypto.createHmac('sha256', secret).update(text).digest('base64url');
 }
 
-// Takes as long for a wrong guess that begins right.
 function same(a, b) {
   let differences = a.length ^ b.length;
   for (let i = 0; i < a.length; i++) {
@@ -176,7 +158,6 @@ function forget(request) {
   }
 }
 
-// The host of the first function whose route this is, or null. `/api/*` is a folder, so it has `/api` too.
 function originOf(record, uri) {
   const found = (record.f || []).find((entry) => {
     const route = entry[0];
@@ -185,7 +166,6 @@ function originOf(record, uri) {
   return found ? record.i[found[1]] + record.o : null;
 }
 
-// The origin is not part of the cache key, so the version is. Signing overwrites the viewer's Authorization.
 function toFunction(request, version, domainName) {
   const headers = request.headers;
   set(request, 'x-pullprod-version', version);
@@ -210,14 +190,12 @@ function toFile(request, shown, document) {
     return answer(400, 'This path cannot name a file.\n');
   }
   const last = names[names.length - 1];
-  // Machines read these, at exactly the path that their standards name.
   const mode = names[0] === '.well-known' && names.length > 1 ? 'o' : shown.c;
   const navigation = shown.p && document && !last.includes('.') && names[0] !== '.well-known';
   const there = redirectFor(names, last, mode, navigation);
   if (there !== null) {
     return redirect(there, request.rawQueryString());
   }
-  // The digest is part of the URI, hence of the cache key: no swap needs an invalidation. These must not split it.
   request.uri = uriOf(shown, fileFor(names, last, mode));
   request.querystring = {};
   request.cookies = {};
@@ -229,8 +207,6 @@ function toFile(request, shown, document) {
   return set(request, 'x-pullprod-not-found', missing);
 }
 
-// The names between the slashes, each in the one encoding that S3 reads as it was meant ('+' is %2B there).
-// Null for a path that could mean another file to somebody behind us.
 function namesOf(uri) {
   const names = uri.split('/');
   if (names.shift() !== '' || names.length === 0) {
@@ -250,7 +226,6 @@ function namesOf(uri) {
   return names;
 }
 
-// Names are encoded and not empty, so the target begins with one slash and stays on this host.
 function redirectFor(names, last, mode, navigation) {
   if (mode === 'd' && last !== '' && !last.includes('.') && !navigation) {
     return `/${names.join('/')}/`;
@@ -271,7 +246,6 @@ function uriOf(record, path) {
   return `/${record.a}/s/${record.s.substring(at, at + 8)}/${path}`;
 }
 
-// 32-bit FNV-1a of the decoded bytes, modulo 64: of its basis and prime, too, only the six low bits count.
 function segmentOf(path) {
   let hash = 5;
   for (let i = 0; i < path.length; i++) {
@@ -292,13 +266,11 @@ function describe(record) {
   });
 }
 
-// Not a permanent one: browsers would remember it longer than a rollback may take. A header is printable ASCII.
 function redirect(path, query) {
   const location = (query ? `${path}?${query}` : path).replace(/[^!-~]+/g, encodeURIComponent);
   return { statusCode: 302, headers: { location: { value: location }, 'cache-control': { value: 'no-store' } } };
 }
 
-// The response function is not run for what this one answers.
 function answer(status, text, more) {
   const made = { statusCode: status, headers: {}, body: { encoding: 'text', data: text } };
   const said = Object.assign({

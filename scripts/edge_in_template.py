@@ -1,7 +1,4 @@
-"""Writes edge/*.js into template.yaml, where CloudFormation wants a function's code; a test compares them.
-
-Lines that are comments stay behind: CloudFront takes 10,240 bytes.
-"""
+"""Writes edge/*.js into template.yaml, where CloudFormation wants a function's code; a test compares them."""
 
 from __future__ import annotations
 
@@ -10,18 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _INDENT = " " * 8
-_COMMENTS = re.compile(r"^[ ]*//.*\n", re.MULTILINE)
 _CODE = re.compile(r"(      FunctionCode: \| # (edge/\w+\.js)\n)(?:        [^\n]*\n|\n(?=\n*        ))*")
 
 
 def written(template: str) -> str:
     """Return the template with the code of its functions as it stands in `edge/`."""
-    return _CODE.sub(lambda found: found[1] + _indented(deployed((ROOT / found[2]).read_text())), template)
-
-
-def deployed(code: str) -> str:
-    """Return a function's code as CloudFront gets it."""
-    return _COMMENTS.sub("", code)
+    return _CODE.sub(lambda found: found[1] + _indented((ROOT / found[2]).read_text()), template)
 
 
 def _indented(code: str) -> str:

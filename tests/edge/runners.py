@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pullprod_control_plane.adapters.local.edge_runtime import EdgeFunctionError, EdgeRuntime, edge_directory
-from scripts.edge_in_template import deployed
 
 EDGE = edge_directory()
 FUNCTIONS = (EDGE / "viewer_request.js", EDGE / "viewer_response.js")
@@ -141,11 +140,11 @@ def in_quickjs(case: Case) -> Outcome:
 
 
 def in_njs(cases: Iterable[Case], directory: Path) -> list[Outcome]:
-    """Return what the functions, as CloudFront gets them, make of all cases, run by one njs process."""
+    """Return what the functions make of all cases, run by one njs process."""
     program = shutil.which("njs")
     assert program, "njs is missing: install the Debian package njs. It stands in for CloudFront's own engine."
     for source in FUNCTIONS:
-        code = deployed(source.read_text(encoding="utf-8"))
+        code = source.read_text(encoding="utf-8")
         (directory / source.name).write_text(f"{code}\nexport default handler;\n")
     (directory / "cloudfront").write_text(_NJS_CLOUDFRONT)
     jobs, outcomes, driver = (directory / name for name in ("jobs.json", "outcomes.json", "driver.js"))
