@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aws_calls
 import cold_start
+import copying
 import identity
 import publishing
 import scale
@@ -36,6 +37,7 @@ def main() -> None:
         place = Path(name)
         publishing.report(place / "publishing")
         uploading.report(place / "uploading")
+        copying.report()
         swapping.report(place / "swapping")
         scale.report(place / "scale")
         edge.report(place / "edge")
