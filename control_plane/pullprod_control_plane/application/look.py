@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..domain.errors import InvalidRequest
@@ -12,6 +13,8 @@ from ..ports import Item, Ports
 from . import keys, reading, records, references, routing
 from .ahead import Scan
 from .reading import Page
+
+_LOOKED_AT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +27,35 @@ class Filter:
 
 
 def versions(ports: Ports, app: str, wanted: Filter, limit: int, cursor: str | None) -> Page[Version]:
-    """Return a page of versions, newest first."""
+    """Return a page of versions, newest first.
+
+    It may be short, or empty, with a cursor to go on from: one call looks at a bounded number of versions.
+    """
     reading.find_app(ports, app)
     if wanted.commit is not None:
         return _of_commit(ports, app, wanted, limit)
     partition = keys.branch(app, wanted.branch) if wanted.branch is not None else keys.timeline(app)
-    found: list[Version] = []
+    found: list[tuple[str, Version]] = []
     after = reading.position(cursor)
-    while len(found) < limit:
-        asked = limit - len(found)
+    for asked in _growing(limit):
         entries = ports.ledger.scan(partition, newest_first=True, after=after, limit=asked)
-        found += [version for version in _read(ports, app, entries) if wanted.state in {None, version.state}]
-        if len(entries) < asked:
-            return Page(found, None)
-        after = entries[-1].key.sort
-    return Page(found, reading.cursor(after or ""))
+        listed = _read(ports, app, entries)
+        found += [(entry.key.sort, version) for entry, version in listed if wanted.state in {None, version.state}]
+        after = entries[-1].key.sort if len(entries) == asked else None
+        if after is None or len(found) >= limit:
+            break
+    if len(found) > limit:
+        after = found[limit - 1][0]
+    return Page([version for _, version in found[:limit]], reading.cursor(after) if after else None)
+
+
+def _growing(first: int) -> Iterator[int]:
+    """Yield how many entries to look at next: few where few will do, and about a thousand in all."""
+    looked = 0
+    while looked < _LOOKED_AT:
+        size = min(max(first, 3 * looked), _LOOKED_AT)
+        yield size
+        looked += size
 
 
 def version(ports: Ports, app: str, reference: str) -> Version:
@@ -58,11 +75,11 @@ def _of_commit(ports: Ports, app: str, wanted: Filter, limit: int) -> Page[Versi
     return Page(sorted(chosen, key=lambda version: version.begun_at, reverse=True)[:limit], None)
 
 
-def _read(ports: Ports, app: str, entries: list[Item]) -> list[Version]:
+def _read(ports: Ports, app: str, entries: list[Item]) -> list[tuple[Item, Version]]:
     items = ports.ledger.read([keys.of_version(app, str(entry.body["id"])) for entry in entries])
     versions = [(entry, records.version(item.body)) for entry, item in zip(entries, items, strict=True) if item]
     # A commit that was pruned and published again is listed where it was begun last.
-    return [version for entry, version in versions if entry.key.sort.startswith(version.begun_at)]
+    return [(entry, version) for entry, version in versions if entry.key.sort.startswith(version.begun_at)]
 
 
 def pointers(ports: Ports, app: str, limit: int, cursor: str | None) -> Page[Pointer]:
