@@ -38,6 +38,10 @@ class FunctionFailed(Exception):
     """A call that brought no result: the function raised, said too much, or its process died."""
 
 
+class AnswerTooLarge(FunctionFailed):
+    """There was a result, of more than an answer may have."""
+
+
 class TookTooLong(FunctionFailed):
     """A call that was ended, with its process, when the function's timeout had passed."""
 
@@ -78,6 +82,8 @@ class FunctionProcess:
         except queue.Empty:
             self.stop()
             raise TookTooLong(f"it took longer than its timeout of {self._timeout_s} s") from None
+        if isinstance(result, AnswerTooLarge):
+            self.stop()  # It was cut off in the middle of its answer, and would end while it serves the next call.
         if isinstance(result, FunctionFailed):
             raise result
         return result
@@ -202,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == ["init", "error"]:
             self.runtime.results.put((None, FunctionFailed("it could not be loaded; its log says why")))
         elif kind[2:] == ["response"] and size > MAX_BODY:
-            self.runtime.results.put((kind[1], FunctionFailed(f"its answer has more than {MAX_BODY:,} bytes")))
+            self.runtime.results.put((kind[1], AnswerTooLarge(f"its answer has more than {MAX_BODY:,} bytes")))
             self.close_connection = True
         elif kind[2:] == ["response"]:
             self.runtime.results.put((kind[1], body))
