@@ -14,8 +14,8 @@ from .api import Bearer
 from .config import is_loopback
 from .errors import NotFoundError, UnreachableError, UsageError
 
-_TIMEOUT_S = (10, 30)
-_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+GITHUB_TIMEOUT_S = (10, 30)
+GITHUB_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _BY_HAND = "Or give --repository-id and --owner-id."
 
 
@@ -33,7 +33,11 @@ def look_up(repository: str, environ: Mapping[str, str]) -> tuple[str, str]:
         raise UsageError(f"GITHUB_API_URL is {url}: GitHub's API is reached over https. {_BY_HAND}")
     try:
         answer = requests.get(
-            f"{url}/repos/{repository}", headers=_HEADERS, auth=Bearer(token), timeout=_TIMEOUT_S, allow_redirects=False
+            f"{url}/repos/{repository}",
+            headers=GITHUB_HEADERS,
+            auth=Bearer(token),
+            timeout=GITHUB_TIMEOUT_S,
+            allow_redirects=False,
         )
         if answer.status_code == requests.codes.ok:
             found = answer.json()

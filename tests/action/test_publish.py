@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cmarkgfm.cmark import Options
 
 from pullprod.api import Api as ClientApi
 from pullprod.errors import PullprodError
+from pullprod.runner import publish
 from tests.support.api import Api
 from tests.support.client import commit, git, write
 from tests.support.github import GitHub, Token
@@ -288,3 +290,11 @@ def test_a_plan_says_what_would_be_refused_and_why(job: Job, identities: Issuer,
     assert "would be refused" in done.lines[-1]
     assert "lineage" in done.summary
     assert "**Commits lost**" in done.summary
+
+
+def test_the_summary_counts_files_beyond_those_that_the_api_lists() -> None:
+    files = {"added": ["a"] * 1_000, "changed": [], "removed": []}
+    counts = {"added_count": 1_500, "changed_count": 0, "removed_count": 0}
+    between = {"commits": {"gained": [], "lost": []}, "files": {**files, **counts}}
+    step: Any = SimpleNamespace(app_path="/v1/apps/shop", api=SimpleNamespace(get=lambda *_, **__: between))
+    assert "1,500 added, 0 changed, 0 removed" in publish._since_production(step, {"id": "39492c58d566-a9e9d294"})

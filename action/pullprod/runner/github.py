@@ -16,14 +16,13 @@ import requests
 from ..api import Bearer
 from ..config import PRODUCTION
 from ..errors import PullprodError
+from ..repository_ids import GITHUB_HEADERS, GITHUB_TIMEOUT_S
 
-_TIMEOUT_S = (10, 30)
 _PAGE = 100
 _MAX_PAGES = 50
 _MAX_COMMENT = 65_536
 _MAX_STATUS = 140
 _COMMENTS = "pull-requests"
-_VERSION = "2022-11-28"
 _FIXES = {
     401: "The github-token is not valid.",
     410: "Comments are locked or turned off there.",
@@ -43,7 +42,7 @@ class GitHub:
         self._base = f"{url.rstrip('/')}/repos/{repository}"
         self._session = requests.Session()
         self._session.auth = Bearer(token)
-        self._session.headers.update({"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": _VERSION})
+        self._session.headers.update(GITHUB_HEADERS)
 
     def comment(self, pull_request: int, app: str, markdown: str) -> None:
         """Write the one comment that this app has on a pull request, or replace what it says.
@@ -103,7 +102,7 @@ class GitHub:
     def _call(self, method: str, path: str, permission: str, body: dict[str, Any] | None = None) -> Any:
         try:
             answer = self._session.request(
-                method, self._base + path, json=body, timeout=_TIMEOUT_S, allow_redirects=False
+                method, self._base + path, json=body, timeout=GITHUB_TIMEOUT_S, allow_redirects=False
             )
             if answer.ok:
                 return answer.json() if answer.content else None

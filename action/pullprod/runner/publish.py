@@ -170,7 +170,7 @@ def _since_production(step: Step, version: Json) -> str:
         workflow.warning(f"What differs from production could not be told: {fault}")
         return ""
     commits, files = between["commits"], between["files"]
-    counts = ", ".join(f"{len(files[kind]):,} {kind}" for kind in ("added", "changed", "removed"))
+    counts = ", ".join(f"{files[f'{kind}_count']:,} {kind}" for kind in ("added", "changed", "removed"))
     return (
         markdown.commits("Gained since production", commits["gained"])
         + markdown.commits("Lost against production", commits["lost"])
