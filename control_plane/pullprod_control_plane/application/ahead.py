@@ -72,11 +72,15 @@ def read(ports: Ports, needs: Needs) -> Ports:
     keys, scan, ledger = list(dict.fromkeys(needs.keys)), needs.scan, ports.ledger
     if scan is None:
         return replace(ports, ledger=_Ahead(ledger, dict(zip(keys, ledger.read(keys), strict=True)), {}))
-    items, listed = together(
-        lambda: ledger.read(keys),
-        lambda: ledger.scan(scan.partition, prefix=scan.prefix, newest_first=scan.newest_first, limit=scan.limit),
-    )
+    items, listed = together(lambda: ledger.read(keys), lambda: scanned(ledger, scan))
     return replace(ports, ledger=_Ahead(ledger, dict(zip(keys, items, strict=True)), {scan: listed}))
+
+
+def scanned(ledger: Ledger, scan: Scan, after: str | None = None) -> list[Item]:
+    """Return what a scan finds beyond a sort key."""
+    return ledger.scan(
+        scan.partition, prefix=scan.prefix, newest_first=scan.newest_first, after=after, limit=scan.limit
+    )
 
 
 def together(first: Callable[[], S], second: Callable[[], T]) -> tuple[S, T]:

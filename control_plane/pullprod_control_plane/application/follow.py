@@ -201,7 +201,8 @@ def _refusal(
     if not caller.may_move(pointer.name):
         listed = ", ".join(caller.pointers)
         return Stayed(pointer.name, "token", f"The token of {caller.principal} may move {listed} only.")
-    proposal = proposals.propose(ports, addresses, app, pointer, version, SwapKind.FOLLOW)
+    minded = guards.heeds_lineage(app, pointer, version, SwapKind.FOLLOW)
+    proposal = proposals.propose(ports, addresses, app, pointer, version, SwapKind.FOLLOW, mended=minded)
     refused = next((v for v in guards.evaluate(proposal) if v.outcome is Outcome.REFUSE), None)
     return Stayed(pointer.name, refused.guard, refused.detail) if refused else None
 

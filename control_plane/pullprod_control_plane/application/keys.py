@@ -54,6 +54,11 @@ def of_pointer(app: str, pointer: str) -> Key:
     return Key(contents(app), POINTER + pointer)
 
 
+def digest_of(segment: Key) -> str:
+    """Return the digest of the segment that a key is of."""
+    return segment.sort.removeprefix(SEGMENT)
+
+
 def of_segment(app: str, digest: str) -> Key:
     """Return the key of a segment."""
     return Key(contents(app), SEGMENT + digest)

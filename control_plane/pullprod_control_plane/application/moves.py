@@ -10,7 +10,7 @@ from ..domain.pointers import Pointer, PointerState
 from ..domain.swaps import Move, Swap
 from ..domain.versions import Version
 from ..ports import Change, Delete, Lost, Ports, Put
-from . import keys, programs, reading, records, routing
+from . import keys, notes, programs, reading, records, routing
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def show(ports: Ports, app: str, name: str, generation: int, decided: Decided | 
         if kept.record.generation != generation or kept.record.state is PointerState.APPLIED:
             if pointed:
                 programs.point(ports, kept.record, pointed)
-            _forget(ports, app, name, generation)
+            notes.remove(ports, keys.of_pending_swap(app, name, generation))
             return kept.record
         if decided:
             routing.show_decided(ports, kept.record, decided.version, decided.since)
@@ -99,13 +99,3 @@ def _applied(ports: Ports, kept: Kept[Pointer]) -> Pointer | None:
     except Lost:
         return None
     return applied
-
-
-def _forget(ports: Ports, app: str, name: str, generation: int) -> None:
-    pending = keys.of_pending_swap(app, name, generation)
-    if reading.one(ports.ledger, pending) is None:
-        return
-    try:
-        ports.ledger.commit([Delete(pending, 1)])
-    except Lost:
-        return

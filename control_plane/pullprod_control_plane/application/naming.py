@@ -22,7 +22,7 @@ from ..domain.hosts import Claim, Dns, Former
 from ..domain.json import Json
 from ..domain.times import parse
 from ..ports import HERE, Change, Delete, Item, Lead, Lost, Ports, Put, RecordsDiffer
-from . import keys, reading, records, routing
+from . import keys, notes, reading, records, routing
 from .findings import Finding
 from .reading import Kept
 
@@ -95,7 +95,7 @@ def settle(ports: Ports, host: str) -> None:
     for _ in range(_STEPS):
         kept = _kept(ports, host)
         if kept is None:
-            _forget(ports, host)
+            notes.remove(ports, keys.of_pending_name(host))
             return
         with suppress(Lost, RecordsDiffer):  # Somebody was faster: look again.
             if _step(ports, kept):
@@ -184,13 +184,6 @@ def _keep(ports: Ports, kept: Kept[Claim], **changed: Any) -> bool:
     """Record a step; return False: there may be more to do."""
     ports.ledger.commit([_put(replace(kept.record, **changed), kept.revision)])
     return False
-
-
-def _forget(ports: Ports, host: str) -> None:
-    note = reading.one(ports.ledger, keys.of_pending_name(host))
-    if note:
-        with suppress(Lost):
-            ports.ledger.commit([Delete(note.key, note.revision)])
 
 
 def _kept(ports: Ports, host: str) -> Kept[Claim] | None:

@@ -72,7 +72,12 @@ def explain(ports: Ports, note: Item, why: str) -> None:
 
 def end(ports: Ports, note: Item) -> None:
     """Forget the setbacks of a note that went well, whether it is finished or waits for something."""
-    known = reading.one(ports.ledger, keys.of_setback(note.key.sort))
+    remove(ports, keys.of_setback(note.key.sort))
+
+
+def remove(ports: Ports, key: Key) -> None:
+    """Remove what is noted under a key, unless somebody does so, or notes something else, at the same time."""
+    known = reading.one(ports.ledger, key)
     if known:
         with suppress(Lost):
             ports.ledger.commit([Delete(known.key, known.revision)])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from ..domain import guards, routes
+from ..domain import routes
 from ..domain.apps import App
 from ..domain.guards import Proposal
 from ..domain.names import Addresses
@@ -29,23 +28,23 @@ def propose(
     pointer: Pointer,
     version: Version,
     kind: SwapKind,
-    force: Sequence[str] = (),
+    *,
+    mended: bool,
 ) -> Proposal:
     """Return everything that guards look at before `pointer` shows `version`.
 
-    Commits are compared as exactly as can be where a guard minds them that is not in `force`.
+    Whether their lines of commits are `mended` is as `lineages.compare` says.
 
     Raises:
         PayloadTooLarge: the edge could not keep the pointer's record.
     """
     if version.state is State.READY:
         routes.for_pointer(replace(pointer, generation=pointer.generation + 1), version)
-    minded = "lineage" not in force and guards.heeds_lineage(app, pointer, version, kind)
     return Proposal(
         app=app,
         pointer=pointer,
         version=version,
-        commits=lineages.compare(ports, live(ports, pointer), version, mended=minded),
+        commits=lineages.compare(ports, live(ports, pointer), version, mended=mended),
         kind=kind,
         now=reading.now(ports),
         unhealthy=health.complaint(ports, addresses, version),

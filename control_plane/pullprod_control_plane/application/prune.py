@@ -128,14 +128,14 @@ def _finish(ports: Ports, app: str, gone: Sequence[Version]) -> None:
 def _segments(ports: Ports, app: str, among: frozenset[str] | None = None) -> list[Item]:
     items = reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT)
     if among is not None:
-        items = (item for item in items if item.key.sort.removeprefix(keys.SEGMENT) in among)
+        items = (item for item in items if keys.digest_of(item.key) in among)
     return [item for item in items if item.body["state"] != DELETED]
 
 
 def _unreferenced(items: Iterable[Item], versions: Iterable[Version]) -> list[Item]:
     holders = (version for version in versions if version.state in _HOLDS_FILES)
     used = {digest for version in holders for digest in version.digests}
-    return [item for item in items if item.key.sort.removeprefix(keys.SEGMENT) not in used]
+    return [item for item in items if keys.digest_of(item.key) not in used]
 
 
 def remove_functions(ports: Ports, version: Version) -> None:
@@ -169,7 +169,7 @@ def _delete(ports: Ports, app: str, doomed: Sequence[Item]) -> list[Item]:
     won = _commit_each(ports, [Put(item.key, {**item.body, "state": DELETING}, item.revision) for item in begun])
     ours = [item for item in doomed if item.body["state"] == DELETING or item.key in won]
     ours = [item for item in ours if _without_function(ports, app, item)]
-    ports.store.delete(*(segments.prefix(app, item.key.sort.removeprefix(keys.SEGMENT)) for item in ours))
+    ports.store.delete(*(segments.prefix(app, keys.digest_of(item.key)) for item in ours))
     done = _commit_each(ports, [Put(i.key, _tombstone(ports, i), i.revision + (i.key in won)) for i in ours])
     return [item for item in ours if item.key in done]
 
@@ -181,12 +181,16 @@ def _tombstone(ports: Ports, item: Item) -> dict[str, Json]:
 
 def _without_function(ports: Ports, app: str, item: Item) -> bool:
     """Take away the function that a segment may be of; tell whether it is gone."""
-    if "function" in item.body:
-        try:
-            ports.functions.remove(app, str(item.body["function"]), item.key.sort.removeprefix(keys.SEGMENT))
-        except Busy:  # An alias still moves away from it. The next prune finishes.
-            return False
+    try:
+        _remove_function(ports, app, item)
+    except Busy:  # An alias still moves away from it. The next prune finishes.
+        return False
     return True
+
+
+def _remove_function(ports: Ports, app: str, item: Item) -> None:
+    if "function" in item.body:
+        ports.functions.remove(app, str(item.body["function"]), keys.digest_of(item.key))
 
 
 def _commit_or_leave(ports: Ports, change: Put | Delete) -> bool:
@@ -231,6 +235,5 @@ def _forget_names(ports: Ports, app: str) -> None:
     items = reading.everything(ports.ledger, keys.contents(app), keys.SEGMENT)
     forgotten = [item for item in items if item.body["state"] == DELETED and str(item.body["at"]) < oldest]
     for item in forgotten:
-        if "function" in item.body:
-            ports.functions.remove(app, str(item.body["function"]), item.key.sort.removeprefix(keys.SEGMENT))
+        _remove_function(ports, app, item)
     _commit_each(ports, [Delete(item.key, item.revision) for item in forgotten])

@@ -142,8 +142,7 @@ def _record(
         *conditions,
     ]
     _commit_with_manifest(ports, version, manifest, changes)
-    made = (claim.key.sort for claim in conditions if not claim.expected)
-    return version, frozenset(sort.removeprefix(keys.SEGMENT) for sort in made)
+    return version, frozenset(keys.digest_of(claim.key) for claim in conditions if not claim.expected)
 
 
 def _commit_with_manifest(ports: Ports, version: Version, manifest: Manifest, changes: Sequence[Change]) -> None:
@@ -204,7 +203,7 @@ def _claim_segments(ports: Ports, app: str, manifest: Manifest) -> tuple[list[Se
 
 def _known(ports: Ports, app: str, split: list[Segment]) -> dict[str, Item]:
     items = ports.ledger.read([keys.of_segment(app, segment.digest) for segment in split if segment.files])
-    return {item.key.sort.removeprefix(keys.SEGMENT): item for item in items if item}
+    return {keys.digest_of(item.key): item for item in items if item}
 
 
 def _usable(segment: Segment, item: Item | None) -> bool:

@@ -18,7 +18,7 @@ from ..domain.times import stamp
 from ..domain.versions import Version
 from ..ports import Item, Key, Ledger, Ports
 from . import keys, records
-from .ahead import Needs, Scan
+from .ahead import Needs, Scan, scanned
 
 T = TypeVar("T")
 
@@ -135,18 +135,12 @@ def versions(ports: Ports, app: str) -> list[Version]:
 def segments(ports: Ports, version: Version) -> dict[str, Item]:
     """Return the ledger's items of the segments that a version is stored in, by digest; empty segments have none."""
     items = ports.ledger.read([keys.of_segment(version.app, digest) for digest in dict.fromkeys(version.digests)])
-    return {item.key.sort.removeprefix(keys.SEGMENT): item for item in items if item}
+    return {keys.digest_of(item.key): item for item in items if item}
 
 
 def page(ledger: Ledger, scan: Scan, read: Callable[[Mapping[str, Json]], T], start: str | None) -> Page[T]:
     """Return the page of the records in a partition that begins at a cursor, None for the first."""
-    items = ledger.scan(
-        scan.partition,
-        prefix=scan.prefix,
-        newest_first=scan.newest_first,
-        after=position(start),
-        limit=scan.limit,
-    )
+    items = scanned(ledger, scan, position(start))
     more = cursor(items[-1].key.sort) if len(items) == scan.limit else None
     return Page([read(item.body) for item in items], more)
 

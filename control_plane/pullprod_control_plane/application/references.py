@@ -10,7 +10,7 @@ from ..domain.references import Kind, Reference, parse
 from ..domain.versions import State, Version
 from ..ports import Item, Ports
 from . import keys, reading, records
-from .ahead import Needs, Scan
+from .ahead import Needs, Scan, scanned
 from .reading import Kept
 
 _LOOKED_AT = 200
@@ -102,8 +102,7 @@ def _by_commit(ports: Ports, app: str, prefix: str) -> list[str]:
 
 def versions_of(ports: Ports, app: str, commit: str) -> list[Version]:
     """Return the versions, at most 200, whose commit starts with `commit`."""
-    wanted = _of_commit(app, commit)
-    items = ports.ledger.scan(wanted.partition, prefix=wanted.prefix, limit=wanted.limit)
+    items = scanned(ports.ledger, _of_commit(app, commit))
     return [found for found in (records.version(item.body) for item in items) if found.commit.startswith(commit)]
 
 

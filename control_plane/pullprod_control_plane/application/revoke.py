@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 from ..domain import pointers
@@ -10,7 +9,7 @@ from ..domain.errors import Busy, GuardRefused
 from ..domain.reasons import check_reason
 from ..domain.versions import State, Version
 from ..ports import Change, Delete, Lost, Ports, Put
-from . import keys, prune, reading, receipts, records, references, routing
+from . import keys, notes, prune, reading, receipts, records, references, routing
 from .reading import Kept
 from .receipts import Receipt
 
@@ -64,10 +63,7 @@ def finish(ports: Ports, revoked: Version) -> None:
     routing.show_version(ports, revoked.app, revoked.id)
     _drop_from_trails(ports, revoked)
     prune.remove_functions(ports, revoked)
-    note = reading.one(ports.ledger, keys.of_pending_withdrawal(revoked.app, revoked.id))
-    if note:
-        with suppress(Lost):
-            ports.ledger.commit([Delete(note.key, note.revision)])
+    notes.remove(ports, keys.of_pending_withdrawal(revoked.app, revoked.id))
 
 
 def _close(ports: Ports, kept: Kept[Version]) -> Kept[Version]:

@@ -15,7 +15,7 @@ from ..domain.reasons import check_reason
 from ..domain.swaps import Move, Swap, SwapKind
 from ..domain.versions import State, Version
 from ..ports import Change, Check, Lost, Ports
-from . import ahead, diff, keys, lineages, moves, proposals, reading, receipts, records, references, routing
+from . import ahead, diff, keys, moves, proposals, reading, receipts, records, references, routing
 from .ahead import Needs
 from .diff import Files
 from .moves import Decided, Prepared
@@ -73,8 +73,7 @@ def plan(ports: Ports, addresses: Addresses, app: str, pointer: str, reference: 
     kept = _pointer(ports, configured, pointer)
     routing.ensure(ports, version)
     live = proposals.live(ports, kept.record)
-    proposal = proposals.propose(ports, addresses, configured, kept.record, version, SwapKind.POINT)
-    proposal = replace(proposal, commits=lineages.compare(ports, live, version))
+    proposal = proposals.propose(ports, addresses, configured, kept.record, version, SwapKind.POINT, mended=True)
     return Plan(proposal, guards.evaluate(proposal), diff.files(ports, live, version))
 
 
@@ -163,7 +162,8 @@ def _choose(
     """Return what is to be committed, or raise what refuses it."""
     near = ahead.read(ports, _near(ports, kept.record, reference))
     version = _version(near, kept.record, reference)
-    proposal = proposals.propose(near, addresses, app, kept.record, version.record, kind, order.force)
+    minded = "lineage" not in order.force and guards.heeds_lineage(app, kept.record, version.record, kind)
+    proposal = proposals.propose(near, addresses, app, kept.record, version.record, kind, mended=minded)
     forced = guards.enforce(proposal, order.force)
     names = version.record.function_names
     move = Move(version.record.id, kind, order.by, proposal.now, order.reason, forced, names)

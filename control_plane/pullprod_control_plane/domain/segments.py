@@ -116,6 +116,12 @@ def digest_in(key: str) -> str:
     return key.split("/", _PATH_AT)[_PATH_AT - 1]
 
 
+def prefix_in(key: str) -> str:
+    """Return the prefix that a key shares with its segment's others; the key itself if it is of no segment."""
+    *parts, path = key.split("/", _PATH_AT)
+    return key.removesuffix(path) if len(parts) == _PATH_AT else key
+
+
 def path_in(key: str) -> str:
     """Return the path of the file that is stored under a key."""
     return key.split("/", _PATH_AT)[_PATH_AT]

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError, FlexibleChecksumError
 
+from ...domain import segments
 from ...domain.errors import Busy, DigestMismatch
 from ...ports import StoredObject, Upload
 from . import faults
@@ -50,7 +51,6 @@ _UPLOAD_S = 3_600
 _MAX_DELETED = 1_000  # Keys of one DeleteObjects.
 _READ_AT_ONCE = 1_000
 _CHUNK = 1 << 20
-_SEGMENT_PARTS = 3  # app, s, digest
 _GONE = "NoSuchKey"
 _CONFLICT = 409  # Somebody else changes the same key: ask again.
 
@@ -143,7 +143,7 @@ class S3Store:
 
     def _listed(self, keys: Iterable[str]) -> dict[str, _Listed]:
         """Return what stands in the segments that `keys` are of, at least under `keys`."""
-        prefixes = dict.fromkeys(_segment(key) for key in keys)
+        prefixes = dict.fromkeys(segments.prefix_in(key) for key in keys)
         with _passing():
             found = self._under(prefixes)
         return {key: listed for of_prefix in found for key, listed in of_prefix.items()}
@@ -224,12 +224,6 @@ def _announced(obj: StoredObject) -> dict[str, Any]:
         "CacheControl": obj.cache_control,
         "ChecksumSHA256": base64.b64encode(bytes.fromhex(obj.sha256)).decode(),
     }
-
-
-def _segment(key: str) -> str:
-    """Return the prefix that a key shares with its segment's others; the key itself if it is of no segment."""
-    *parts, path = key.split("/", _SEGMENT_PARTS)
-    return key.removesuffix(path) if len(parts) == _SEGMENT_PARTS else key
 
 
 def _passing() -> AbstractContextManager[None]:

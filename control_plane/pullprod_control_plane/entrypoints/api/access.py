@@ -59,8 +59,7 @@ def read_ahead(router: BaseRouter, needs: Needs) -> ControlPlane:
 
 def _needs(app: ApiGatewayResolver, principal: str) -> Needs:
     """Return what a call is going to read first, as far as it is known before anything of it was looked at."""
-    request = app.request
-    values, route = request.path_parameters, f"{request.method} {request.route}"
+    values, route = app.request.path_parameters, _route(app)
     if route not in _NAMES_VERSION:
         return reading.needs(values["app"]) if "app" in values and route not in _LOOKS_AGAIN else Needs()
     needs = swap.needs(values["app"], values["name"], _named(app, _NAMES_VERSION[route]))
@@ -86,19 +85,22 @@ def admit(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Respo
         Unauthenticated, Forbidden: neither.
         NotFoundError: the route is in no list.
     """
-    request = app.request
-    route = f"{request.method} {request.route}"
+    route = _route(app)
     if route in permissions.PUBLIC:
         return cast("Response[Any]", next_middleware(app))
     if route not in permissions.NEEDED:
         raise NotFoundError
     token = app.context["token"] = tokens.authenticate(control(app).ports, bearer(app))
     try:
-        values = request.path_parameters
+        values = app.request.path_parameters
         require(app, permissions.NEEDED[route], values.get("app"), values.get("name"))
         return cast("Response[Any]", next_middleware(app))
     finally:
         tokens.note_use(control(app).ports, token)
+
+
+def _route(app: ApiGatewayResolver) -> str:
+    return f"{app.request.method} {app.request.route}"
 
 
 def require(router: BaseRouter, call: Call, app: str | None = None, pointer: str | None = None) -> None:
@@ -120,9 +122,9 @@ def bearer(router: BaseRouter) -> str:
     return header[len(_BEARER) :].strip() if header.lower().startswith(_BEARER) else ""
 
 
-def receipt(router: BaseRouter, token: Token) -> Receipt | None:
-    """Return the receipt of a request that bears an Idempotency-Key, else None."""
-    return _receipt(router, token.id)
+def receipt(router: BaseRouter) -> Receipt | None:
+    """Return the receipt of a caller's request that bears an Idempotency-Key, else None."""
+    return _receipt(router, caller(router).id)
 
 
 def _receipt(router: BaseRouter, principal: str) -> Receipt | None:
@@ -139,9 +141,9 @@ def _receipt(router: BaseRouter, principal: str) -> Receipt | None:
     return Receipt(principal, key, fingerprint)
 
 
-def once(router: BaseRouter, token: Token) -> None:
+def once(router: BaseRouter) -> None:
     """Let the idempotency key of a call whose repetition is harmless serve for no other call."""
-    receipts.keep(control(router).ports, receipt(router, token))
+    receipts.keep(control(router).ports, receipt(router))
 
 
 def expected(router: BaseRouter) -> int | None:

@@ -41,7 +41,7 @@ def put_app(
 ) -> Response[answered.App]:
     """Create an app, or give it this configuration; `{}` takes every default. With If-Match, only as you read it."""
     del if_match  # Described here, read by `access`, which must see it as it was sent.
-    access.once(router, access.caller(router))
+    access.once(router)
     wanted = apps.Wanted(
         hosts={pointer: tuple(hosts) for pointer, hosts in body.hosts.items()},
         follow=body.follow,
@@ -66,7 +66,7 @@ def prune_app(app: AppName, body: Annotated[taken.PruneTaken, Body()]) -> Respon
     """Remove the versions that retention lets go, or tell which those are."""
     if not body.dry_run:  # Who may only look must not write, not even a receipt.
         access.require(router, Call.PRUNE, app)
-        access.once(router, access.caller(router))
+        access.once(router)
     ports = access.control(router).ports
     pruned = prune.plan(ports, app) if body.dry_run else prune.run(ports, app)
     gone = [answered.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in pruned.versions]

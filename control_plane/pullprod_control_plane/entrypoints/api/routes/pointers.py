@@ -87,7 +87,7 @@ def _order(app: str, name: str, reason: str, force: list[str]) -> Order:
         reason=reason,
         expected=access.expected(router),
         force=tuple(force),
-        receipt=access.receipt(router, token),
+        receipt=access.receipt(router),
     )
 
 
@@ -103,7 +103,7 @@ def _swapped(done: Done) -> Response[answered.Swapped]:
 def hold(app: AppName, name: PointerName, body: Annotated[taken.HoldTaken, Body()]) -> Response[answered.Pointer]:
     """Hold a pointer: no path moves it until the hold is released or ends."""
     token = access.caller(router)
-    access.once(router, token)
+    access.once(router)
     ports, anybodys = access.control(router).ports, covers(token.role, Call.OVERRIDE_HOLD)
     return _answer(holds.hold(ports, app, name, token.principal, body.reason, body.until, anybodys=anybodys))
 
@@ -112,7 +112,7 @@ def hold(app: AppName, name: PointerName, body: Annotated[taken.HoldTaken, Body(
 def unhold(app: AppName, name: PointerName) -> Response[answered.Pointer]:
     """Release a pointer: whoever holds it may, and an admin."""
     token = access.caller(router)
-    access.once(router, token)
+    access.once(router)
     ports, anybodys = access.control(router).ports, covers(token.role, Call.OVERRIDE_HOLD)
     return _answer(holds.release(ports, app, name, token.principal, anybodys=anybodys))
 

@@ -30,7 +30,7 @@ def put_previews(app: AppName, body: Annotated[taken.PreviewsTaken, Body()]) -> 
     A pointer's custom hosts are open to everybody, whatever is said here.
     """
     token = access.caller(router)
-    ports, receipt = access.control(router).ports, access.receipt(router, token)
+    ports, receipt = access.control(router).ports, access.receipt(router)
     wanted = Access(body.access)
     return ok(present.previews(*previews.set_access(ports, app, wanted, body.password, token.principal, receipt)))
 

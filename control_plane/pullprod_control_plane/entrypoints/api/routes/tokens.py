@@ -54,16 +54,15 @@ def list_tokens(limit: Limit = 100, cursor: Cursor = None) -> Response[answered.
 @router.post("/v1/tokens", tags=["tokens"], operation_id="createToken", responses=CREATES)
 def create_token(body: Annotated[taken.TokenTaken, Body()]) -> Response[answered.NewToken]:
     """Make a token; it is shown in this answer and never again."""
-    token = access.caller(router)
     wanted = tokens.Wanted(body.name, Role(body.role), tuple(body.apps), tuple(body.pointers), body.expires_in_days)
-    made, secret = tokens.create(access.control(router).ports, wanted, access.receipt(router, token))
+    made, secret = tokens.create(access.control(router).ports, wanted, access.receipt(router))
     return created(present.new_token(made, secret))
 
 
 @router.post("/v1/tokens/<token_id>/rotate", tags=["tokens"], operation_id="rotateToken", responses=CREATES)
 def rotate_token(token_id: TokenId, body: Annotated[taken.RotateTaken, Body()]) -> Response[answered.NewToken]:
     """Make a token in the place of another, for what that one is for; it is shown in this answer and never again."""
-    receipt = access.receipt(router, access.caller(router))
+    receipt = access.receipt(router)
     made, secret = tokens.rotate(access.control(router).ports, token_id, body.grace_hours, receipt)
     return created(present.new_token(made, secret))
 
@@ -71,5 +70,5 @@ def rotate_token(token_id: TokenId, body: Annotated[taken.RotateTaken, Body()]) 
 @router.delete("/v1/tokens/<token_id>", tags=["tokens"], operation_id="revokeToken", responses=READS)
 def revoke_token(token_id: TokenId) -> Response[answered.Token]:
     """Make a token worthless from the next request on."""
-    access.once(router, access.caller(router))
+    access.once(router)
     return ok(present.token(tokens.revoke(access.control(router).ports, token_id)))

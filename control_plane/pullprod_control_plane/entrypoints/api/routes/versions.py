@@ -29,7 +29,7 @@ def begin(app: AppName, body: Annotated[taken.ManifestTaken, Body()]) -> Respons
     """Announce a version; the answer tells what to upload. The same manifest again continues where it stopped."""
     token, control = access.caller(router), access.control(router)
     exchange.require_branch(control.ports, token, app, body.branch)
-    access.once(router, token)
+    access.once(router)
     begun = publish.begin(control.ports, control.addresses, app, token.caller, _manifest(body))
     answer = present.begun(control, begun, _stayed(begun.version, body.branch, token))
     return created(answer) if begun.created else ok(answer)
@@ -151,7 +151,7 @@ def revoke_version(
     """Withdraw a version: its address answers 410, nothing can be pointed at it, its record stays."""
     token = access.caller(router)
     control = access.control(router)
-    receipt = access.receipt(router, token)
+    receipt = access.receipt(router)
     revoked = revoke.revoke(control.ports, app, ref, token.principal, body.reason, receipt)
     return ok(present.version(control, revoked))
 
