@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from pullprod_control_plane.application import holds, keys, look, reading
 from pullprod_control_plane.domain.swaps import SwapKind
 from pullprod_control_plane.domain.versions import State
-from tests.support.tapped import Killed, counted, killed_at
-from tests.support.world import ANN, APP, BOB, World, opened, page, pending
+from tests.support.world import ANN, APP, BOB, World, killed_after_each_call, page, pending
 
 UNTIL = "2026-06-01T13:00:00Z"
 
@@ -103,21 +99,13 @@ def test_an_end_of_a_hold_that_is_killed_at_any_step_is_finished_by_the_next_rou
         world.clock.go_on(minutes=58)
         world.reconcile()
 
-    with opened(tmp_path / "scene") as world:
-        held(world)
-        ports, calls = counted(world.ports)
-        replace(world, ports=ports).reconcile()
-    for number in range(len(calls)):
-        with opened(tmp_path / str(number)) as copy:
-            held(copy)
-            with pytest.raises(Killed):
-                replace(copy, ports=killed_at(copy.ports, number, after=True)).reconcile()
-            for _ in range(3):
-                copy.reconcile()
-            pointer = copy.pointer("main")
-            assert (pointer.hold, pointer.generation) == (None, 2), f"killed after call {number}"
-            assert pending(copy) == []
-            assert copy.findings() == set()
+    for copy, number in killed_after_each_call(tmp_path, held, World.reconcile):
+        for _ in range(3):
+            copy.reconcile()
+        pointer = copy.pointer("main")
+        assert (pointer.hold, pointer.generation) == (None, 2), f"killed after call {number}"
+        assert pending(copy) == []
+        assert copy.findings() == set()
 
 
 def test_a_clock_that_jumps_a_day_ahead_for_a_round_ends_no_hold(world: World) -> None:

@@ -18,7 +18,7 @@ from pullprod_control_plane.domain.pointers import PointerState
 from pullprod_control_plane.domain.versions import State
 from pullprod_control_plane.ports import Delete, Key, Put
 from tests.support.tapped import Killed, counted, killed_at, tap
-from tests.support.world import APP, World, opened, page, pending, receipt
+from tests.support.world import APP, World, killed_after_each_call, opened, page, pending, receipt
 
 WWW = "www.example.com"
 BROKEN = Key(keys.PENDING, "aaa#first in order")
@@ -220,18 +220,10 @@ def test_a_clock_that_is_set_back_an_hour_hinders_nothing(world: World) -> None:
 
 
 def test_a_round_that_is_killed_at_any_step_is_made_good_by_the_next(tmp_path: Path) -> None:
-    with opened(tmp_path / "scene") as world:
-        scene(world)
-        ports, calls = counted(world.ports)
-        replace(world, ports=ports).reconcile()
-    for number in range(len(calls)):
-        with opened(tmp_path / str(number)) as copy:
-            scene(copy)
-            with pytest.raises(Killed):
-                replace(copy, ports=killed_at(copy.ports, number, after=True)).reconcile()
-            for _ in range(2):
-                copy.reconcile()
-            check(copy, f"killed after call {number}")
+    for copy, number in killed_after_each_call(tmp_path, scene, World.reconcile):
+        for _ in range(2):
+            copy.reconcile()
+        check(copy, f"killed after call {number}")
 
 
 def scene(world: World) -> None:

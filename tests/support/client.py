@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
+
+from tests.support.serving import serving
 
 Json = dict[str, Any]
 IDENTITY = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "protocol.file.allow=always")
@@ -171,18 +172,10 @@ def faulty(usual: Answer | None = None) -> Iterator[Faulty]:
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
         def handle_error(self, *_: object) -> None:
             """Clients that hang up are what is tested."""
 
     server = Server(("127.0.0.1", 0), Handler)
     control = Faulty(server.server_address[1], usual or says(200))
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(server):
         yield control
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

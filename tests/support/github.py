@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.support.serving import serving
+
 Json = dict[str, Any]
 MEDIA_TYPE = "application/vnd.github+json"
 API_VERSION = "2022-11-28"
@@ -382,13 +384,7 @@ def github() -> Iterator[GitHub]:
     """Run the API for the time of the block; GITHUB_API_URL is its `url`."""
     state = GitHub()
     handler = type("Handler", (_Handler,), {"github": state, "lock": threading.Lock()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        state.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    with serving(server):
+        yield state

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.serving import serving
+
 
 @dataclass
 class Network:
@@ -86,13 +88,10 @@ class _Server(ThreadingHTTPServer):
 def network() -> Iterator[Network]:
     """Run one for the time of the block."""
     made = Network()
-    with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"network": made})) as server:
-        made.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"network": made}))
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    with serving(server):
         try:
             yield made
         finally:
             made.over.set()
-            server.shutdown()
-            thread.join()

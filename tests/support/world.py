@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pullprod_control_plane.adapters.local.directory_store import DirectoryStore, blob_of
 from pullprod_control_plane.adapters.local.sqlite_edge import SqliteEdge
@@ -31,6 +33,7 @@ from pullprod_control_plane.domain.versions import Version
 from pullprod_control_plane.ports import Answer, Item, Ports
 from tests.support.domain import a_function, sha
 from tests.support.programs import CountedWorker, ToldFunctions
+from tests.support.tapped import Killed, counted, killed_at
 
 APP = "shop"
 ANN = "token:ann"
@@ -218,6 +221,22 @@ def opened(directory: Path, ledger: Any = None, edge: Any = None) -> Iterator[Wo
     finally:
         for adapter in (own_ledger, store, own_edge):
             adapter.close()
+
+
+def killed_after_each_call(
+    directory: Path, prepare: Callable[[World], object], act: Callable[[World], object]
+) -> Iterator[tuple[World, int]]:
+    """Let the process end after each call, one by one, that an act upon a prepared world makes; yield what is left."""
+    with opened(directory / "scene") as world:
+        prepare(world)
+        ports, calls = counted(world.ports)
+        act(replace(world, ports=ports))
+    for number in range(len(calls)):
+        with opened(directory / str(number)) as copy:
+            prepare(copy)
+            with pytest.raises(Killed):
+                act(replace(copy, ports=killed_at(copy.ports, number, after=True)))
+            yield copy, number
 
 
 def pending(world: World) -> list[Item]:

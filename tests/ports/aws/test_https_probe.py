@@ -3,7 +3,6 @@ from __future__ import annotations
 import http.server
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -18,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from pullprod_control_plane.adapters.aws import https_probe
 from pullprod_control_plane.adapters.aws.https_probe import HttpsProbe
 from pullprod_control_plane.ports import Answer
+from tests.support.serving import serving
 
 DOMAIN = "previews.example"
 HOST = f"3f9c2a1b7d4e-9b1c22aa--shop.{DOMAIN}"
@@ -86,12 +86,8 @@ def edge(certificate: tuple[Path, Path]) -> Iterator[Edge]:
     context.load_cert_chain(*certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     edge.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield edge
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield edge
 
 
 @pytest.fixture(autouse=True)
