@@ -1,4 +1,7 @@
-"""Every route, asked by every role about its own and another's app and pointer, held and free: who may, who may not."""
+"""Every route, asked by every role about its own and another's app and pointer, held and free: who may, who may not.
+
+And every route, asked under a key that served for something else.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.application import exchange, holds, previews, tokens
+from pullprod_control_plane.application import exchange, holds, previews, receipts, tokens
+from pullprod_control_plane.application.receipts import Receipt
 from pullprod_control_plane.bootstrap import ControlPlane
 from pullprod_control_plane.domain.locks import Access
 from pullprod_control_plane.domain.roles import LEAST_ROLE, Role
@@ -167,13 +171,18 @@ class Place:
         if case.held:
             holds.hold(ports, case.app, case.pointer, "token:boss", "freeze", None, anybodys=True)
 
-    def call(self, case: Case, secret: str | None) -> tuple[int, Json]:
+    def call(self, case: Case, secret: str | None, **more: str) -> tuple[int, Json]:
         method, address, body = self._filled(case)
-        headers = {"content-type": "application/json", **({"authorization": f"Bearer {secret}"} if secret else {})}
+        authorization = {"authorization": f"Bearer {secret}"} if secret else {}
+        headers = {"content-type": "application/json", **authorization, **more}
         answer = self._api(
             event(method, address, headers, json.dumps(body).encode() if body is not None else b""), None
         )
         return answer["statusCode"], json.loads(answer["body"])
+
+    def use(self, key: str, secret: str) -> None:
+        """Let an idempotency key have served for something else."""
+        receipts.keep(self._world.ports, Receipt(tokens.id_of(secret), key, "something else"))
 
     def secret(self, case: Case) -> str:
         return self._secrets[f"{case.role} {case.limits}"]
@@ -263,6 +272,19 @@ def test_who_shows_no_token_may_nothing(place: Place, route: str) -> None:
     for case in cases(route, "viewer"):
         assert place.call(case, None)[1]["code"] == "unauthenticated", case
         assert place.call(case, GUESSED_TOKEN)[1]["code"] == "unauthenticated", case
+
+
+@pytest.mark.parametrize("route", ROWS)
+def test_the_calls_that_refuse_a_used_idempotency_key_are_those_that_describe_it(place: Place, route: str) -> None:
+    method, _, path = route.partition(" ")
+    described = {parameter["name"] for parameter in DESCRIPTION["paths"][path][method.lower()].get("parameters", ())}
+    codes = set()
+    for case in cases(route, "admin"):
+        if not case.beyond_limits and not case.held:
+            place.arrange(case)
+            place.use("used", place.secret(case))
+            codes.add(place.call(case, place.secret(case), **{"idempotency-key": "used"})[1].get("code"))
+    assert ("idempotency-conflict" in codes) == ("Idempotency-Key" in described), codes
 
 
 def test_a_route_in_no_list_is_not_found_by_an_admin_either(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,25 @@ if TYPE_CHECKING:
 
     from ...bootstrap import ControlPlane
 
-_MAX_KEY = 255
 _BEARER = "bearer "
+# The calls that are done once under a key. Of the others, a repeat adds nothing that anybody would see.
+KEYED = frozenset(
+    {
+        "PUT /v1/apps/{app}",
+        "PUT /v1/apps/{app}/previews",
+        "POST /v1/apps/{app}/prune",
+        "POST /v1/apps/{app}/versions",
+        "DELETE /v1/apps/{app}/versions/{ref}",
+        "PUT /v1/apps/{app}/pointers/{name}",
+        "POST /v1/apps/{app}/pointers/{name}/rollback",
+        "PUT /v1/apps/{app}/pointers/{name}/hold",
+        "DELETE /v1/apps/{app}/pointers/{name}/hold",
+        "POST /v1/tokens",
+        "POST /v1/tokens/{token_id}/rotate",
+        "DELETE /v1/tokens/{token_id}",
+    }
+)
+MAX_KEY = 255
 _LOOKS_AGAIN = frozenset({"PUT /v1/apps/{app}"})  # At the app, whether it is still as it was read.
 # The member of a swap's body that names a version.
 _NAMES_VERSION = {"PUT /v1/apps/{app}/pointers/{name}": "version", "POST /v1/apps/{app}/pointers/{name}/rollback": "to"}
@@ -131,9 +148,9 @@ def _receipt(router: BaseRouter, principal: str) -> Receipt | None:
     key = _header(router, "idempotency-key")
     if key is None:
         return None
-    if not 0 < len(key.encode("utf-8", "surrogatepass")) <= _MAX_KEY or not key.isprintable():
+    if not 0 < len(key.encode("utf-8", "surrogatepass")) <= MAX_KEY or not key.isprintable():
         raise InvalidRequest(
-            f"An Idempotency-Key has printable characters, and 1 to {_MAX_KEY} bytes.", where="Idempotency-Key"
+            f"An Idempotency-Key has printable characters, and 1 to {MAX_KEY} bytes.", where="Idempotency-Key"
         )
     event = router.current_event
     asked = [event.http_method, event.path, _header(router, "if-match") or "", event.body or ""]

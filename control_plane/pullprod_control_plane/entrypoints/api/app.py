@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 Resolver = TypeVar("Resolver", bound=ApiGatewayResolver)
 TITLE = "pullprod"
+_KEY = {  # As `access` reads it.
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Under one key this is done once, however often it is sent; the key then serves for no other call",
+    "schema": {"type": "string", "minLength": 1, "maxLength": access.MAX_KEY},
+}
 
 
 def create(resolver: Resolver, control: ControlPlane) -> Resolver:
@@ -50,7 +57,7 @@ def _openapi(resolver: ApiGatewayResolver) -> Response[str]:
 
 def openapi(resolver: ApiGatewayResolver) -> str:
     """Return the API's description, OpenAPI 3.1, as JSON text."""
-    return resolver.get_openapi_json_schema(
+    described = resolver.get_openapi_json_schema(
         title=TITLE,
         version="1",
         openapi_version="3.1.0",
@@ -61,3 +68,12 @@ def openapi(resolver: ApiGatewayResolver) -> str:
         },
         security=[{"token": []}],
     )
+    return _with_keys(described)
+
+
+def _with_keys(description: str) -> str:
+    document = json.loads(description)
+    for route in access.KEYED:
+        method, _, path = route.partition(" ")
+        document["paths"][path][method.lower()].setdefault("parameters", []).append(_KEY)
+    return json.dumps(document)

@@ -21,6 +21,3 @@ IfMatch = Annotated[str | None, Header(alias="If-Match", description='The genera
 AppIfMatch = Annotated[
     str | None, Header(alias="If-Match", description='The revision that you read: "7"', max_length=63)
 ]
-IdempotencyKey = Annotated[
-    str | None, Header(alias="Idempotency-Key", description="Makes a repeat harmless", max_length=255)
-]

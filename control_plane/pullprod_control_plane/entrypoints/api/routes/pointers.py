@@ -14,7 +14,7 @@ from ....domain.pointers import Pointer, PointerState
 from ....domain.roles import Call, covers
 from .. import access, answered, compared, present, taken
 from .answers import READS, SWAPS, answer, ok
-from .parameters import AppName, Cursor, IdempotencyKey, IfMatch, Limit, PointerName
+from .parameters import AppName, Cursor, IfMatch, Limit, PointerName
 
 router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unannotated.
 
@@ -52,10 +52,9 @@ def point(
     name: PointerName,
     body: Annotated[taken.SwapTaken, Body()],
     if_match: IfMatch = None,
-    idempotency_key: IdempotencyKey = None,
 ) -> Response[answered.Swapped]:
     """Point at a version. With If-Match it is a compare-and-swap; without, it takes whatever is current."""
-    del if_match, idempotency_key  # Described here, read by `access`, which must see them as they were sent.
+    del if_match  # Described here, read by `access`, which must see it as it was sent.
     order = _order(app, name, body.reason, body.force)
     control = access.control(router)
     return _swapped(swap.point(control.ports, control.addresses, order, body.version))
@@ -67,10 +66,9 @@ def rollback(
     name: PointerName,
     body: Annotated[taken.RollbackTaken, Body()],
     if_match: IfMatch = None,
-    idempotency_key: IdempotencyKey = None,
 ) -> Response[answered.Swapped]:
     """Show the previously shown version again, or the one named; a pointer that follows a branch is then held."""
-    del if_match, idempotency_key  # As above.
+    del if_match  # As above.
     order = _order(app, name, body.reason, body.force)
     control = access.control(router)
     return _swapped(swap.rollback(control.ports, control.addresses, order, body.to))
