@@ -92,10 +92,10 @@ def test_production_is_recorded_as_such(hub: GitHub) -> None:
 
 
 def test_a_commit_has_the_status_of_that_name(hub: GitHub) -> None:
-    client(hub).status(SHA, "success", "x" * 200, "http://shop.example")
-    client(hub).status(SHA, "pending", "was never production", "")
+    client(hub).status(SHA, "shop", "success", "x" * 200, "http://shop.example")
+    client(hub).status(SHA, "shop", "pending", "was never production", "")
     first, second = hub.statuses[SHA]
-    assert first["context"] == second["context"] == "pullprod/production"
+    assert first["context"] == second["context"] == "shop"
     assert len(first["description"]) == 140
     assert "target_url" not in second
 
@@ -105,7 +105,7 @@ def test_a_commit_has_the_status_of_that_name(hub: GitHub) -> None:
     [
         (lambda c: c.comment(7, "shop", "x"), "pull-requests: write"),
         (lambda c: c.deployment(SHA, "preview", "http://x.example"), "deployments: write"),
-        (lambda c: c.status(SHA, "success", "x", ""), "statuses: write"),
+        (lambda c: c.status(SHA, "shop", "success", "x", ""), "statuses: write"),
     ],
 )
 def test_a_missing_permission_is_named(hub: GitHub, call: object, permission: str) -> None:
@@ -117,19 +117,19 @@ def test_a_missing_permission_is_named(hub: GitHub, call: object, permission: st
 def test_a_token_that_is_none_an_unknown_commit_and_an_outage_are_told_apart(hub: GitHub) -> None:
     hub.unknown_commits.add(SHA)
     with pytest.raises(PullprodError, match="github-token is not valid"):
-        client(hub, "ghs_wrong").status(SHA, "success", "x", "")
+        client(hub, "ghs_wrong").status(SHA, "shop", "success", "x", "")
     with pytest.raises(PullprodError, match="GitHub does not take it"):
-        client(hub).status(SHA, "success", "x", "")
+        client(hub).status(SHA, "shop", "success", "x", "")
     hub.outage = 502
     with pytest.raises(PullprodError, match="answered 502"):
-        client(hub).status(SHA, "success", "x", "")
+        client(hub).status(SHA, "shop", "success", "x", "")
 
 
 @pytest.mark.parametrize(("status", "header"), [(429, "Retry-After"), (403, "X-RateLimit-Remaining")])
 def test_too_many_calls_are_not_taken_for_a_missing_permission(status: int, header: str) -> None:
     refuses = says(status, {"message": "rate limit"}, **{header: "0"})
     with faulty(refuses) as busy, pytest.raises(PullprodError, match="too many calls") as caught:
-        Client(busy.url, REPOSITORY, "ghs_all").status(SHA, "success", "x", "")
+        Client(busy.url, REPOSITORY, "ghs_all").status(SHA, "shop", "success", "x", "")
     assert not isinstance(caught.value, MissingPermissionError)
 
 

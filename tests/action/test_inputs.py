@@ -36,6 +36,7 @@ def test_what_is_not_given_has_the_default_that_action_yml_tells(job: Job) -> No
         "pointer": "production",
         "comment": True,
         "github_deployment": False,
+        "status": "pullprod/production",
         "fail_untrusted": False,
     }
 
@@ -54,6 +55,9 @@ def test_what_is_not_given_has_the_default_that_action_yml_tells(job: Job) -> No
         ("comment", "never", False),
         ("github-deployment", "true", True),
         ("github-token", "ghs_x", "ghs_x"),
+        ("status", " pullprod/production/shop: ☃ ", "pullprod/production/shop: ☃"),
+        ("status", "", None),
+        ("status", "x" * 255, "x" * 255),
         ("on-untrusted", "fail", True),
     ],
 )
@@ -101,6 +105,12 @@ def test_what_a_command_needs_is_asked_for(job: Job, command: str, missing: str)
 def test_follow_goes_with_publish_only(job: Job) -> None:
     with pytest.raises(UsageError, match="follow goes with the command publish"):
         given(job, command="status", follow="next")
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "one\ntwo", "a\x1b[31mb"])
+def test_a_status_that_github_would_not_take_is_an_error(job: Job, name: str) -> None:
+    with pytest.raises(UsageError, match="The input status names a commit status: give one line of at most 255"):
+        given(job, status=name)
 
 
 @pytest.mark.parametrize("url", ["", "pullprod.example.com", "https://user:word@pullprod.example.com", "https://x/?y"])

@@ -14,6 +14,7 @@ from cmarkgfm.cmark import Options
 from pullprod.api import Api as ClientApi
 from pullprod.errors import PullprodError
 from pullprod.runner import publish
+from tests.action.conftest import PUBLISHER
 from tests.support.api import Api
 from tests.support.client import commit, git, write
 from tests.support.github import GitHub, Token
@@ -210,6 +211,47 @@ def test_a_commit_says_whether_it_is_was_or_never_was_production(job: Job, hub: 
     assert said(second) == ("success", "was production")
     job.run(github_token="ghs_all")
     assert said(second) == ("success", "was production")
+
+
+def test_a_commit_that_github_does_not_know_any_more_keeps_no_other_from_its_status(
+    job: Job, hub: GitHub, identities: Issuer
+) -> None:
+    job.run()
+    release(job, identities)
+    hub.unknown_commits.add(head(job))
+    second = changed(job, "two")
+    job.run()
+    done = release(job, identities)
+    assert [status["state"] for status in hub.statuses[second]] == ["success"]
+    assert done.told("warning") == ["GitHub does not take it. The point itself is done."]
+
+
+def test_a_commit_that_production_follows_away_from_says_so(job: Job, hub: GitHub, identities: Issuer) -> None:
+    identities.claims["environment"] = "production"
+    first = head(job)
+    job.run(github_token="ghs_all", follow="production")
+    second = changed(job, "two")
+    job.run(github_token="ghs_all", follow="production")
+    said = [hub.statuses[sha][-1]["description"] for sha in (first, second)]
+    assert said == ["was production", "is production, generation 2"]
+
+
+def test_each_app_has_a_status_of_the_name_that_it_is_given(
+    job: Job, hub: GitHub, identities: Issuer, admin: Api
+) -> None:
+    other = admin.app(f"{job.workspace.name}-handbook", trust=[PUBLISHER])
+    job.run(github_token="ghs_all")
+    job.run(github_token="ghs_all", app=other, status="pullprod/production/handbook")
+    release(job, identities)
+    said = {status["context"]: status["state"] for status in hub.statuses[head(job)]}
+    assert said == {"pullprod/production": "success", "pullprod/production/handbook": "pending"}
+
+
+@pytest.mark.parametrize("command", ["publish", "point"])
+def test_no_status_is_set_where_none_is_named(job: Job, hub: GitHub, identities: Issuer, command: str) -> None:
+    job.run()
+    assert release(job, identities, command=command, status="").code == 0
+    assert hub.statuses == {}
 
 
 def test_another_pointer_than_production_changes_no_status(job: Job, hub: GitHub, identities: Issuer) -> None:

@@ -20,7 +20,8 @@ from tests.support.workflows import PULL_REQUEST, ROOT, Run, Runner
 
 EXAMPLES = ROOT / "examples"
 BUILD = "site:\n\tmkdir -p dist\n\tcp index.html dist\n"
-TRUST = json.loads((ROOT / "docs" / "action.md").read_text().split("```json\n")[1].split("```")[0])["trust"]
+DOCS = (ROOT / "docs" / "action.md").read_text()
+TRUST = json.loads(DOCS.split("```json\n")[1].split("```")[0])["trust"]
 
 
 @dataclass
@@ -188,16 +189,42 @@ def test_an_audit_that_finds_something_has_one_issue_open_about_it(shop: Shop) -
     assert version in issue["body"]
 
 
-def test_two_apps_of_one_repository_are_published_each_with_its_own_configuration(shop: Shop) -> None:
+def both(shop: Shop) -> str:
+    """Commit a page for each of two apps, and return the commit."""
     for app in ("shop", "handbook"):
         write(shop.path / app, {"index.html": app, "pullprod.toml": f'app = "{app}"\n[site]\ndirectory = "dist"\n'})
         write(shop.path / app, {"Makefile": BUILD})
-    commit(shop.path, "both")
+    return commit(shop.path, "both")
+
+
+def test_two_apps_of_one_repository_are_published_each_with_its_own_configuration(shop: Shop) -> None:
+    both(shop)
 
     assert shop.runs("monorepo.yml", "push").ok
 
     digests = [shop.api.items(f"/v1/apps/{app}/versions")[0]["id"] for app in ("shop", "handbook")]
     assert digests[0] != digests[1]
+
+
+def test_of_two_apps_each_has_a_status_that_says_whether_its_production_showed_the_commit(
+    shop: Shop, tmp_path: Path
+) -> None:
+    def states() -> dict[str, str]:
+        return {status["context"]: status["state"] for status in shop.runner.github.statuses[head]}
+
+    head, point = both(shop), tmp_path / "point.yml"
+    question, answer = DOCS.split("```yaml\n")[1:3]
+    text = (EXAMPLES / "point.yml").read_text().replace("    inputs:\n", f"    inputs:\n{question.split('```')[0]}")
+    point.write_text(text.replace("          app: shop\n", answer.split("```")[0]))
+    inputs = {"version": "branch:main", "reason": "launch", "app": "handbook"}
+
+    assert shop.runs("monorepo.yml", "push").ok
+    before = states()
+    assert shop.runner.run(point, "workflow_dispatch", {"inputs": inputs}).ok
+
+    names = ("pullprod/production/shop", "pullprod/production/handbook")
+    assert before == dict.fromkeys(names, "pending")
+    assert states() == dict(zip(names, ("pending", "success"), strict=True))
 
 
 def test_every_example_is_run_here() -> None:

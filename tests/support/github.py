@@ -29,6 +29,7 @@ _PER_PAGE = {"per_page", "page"}
 _MAX_PAGE = 100
 _MAX_BODY = 65_536
 _MAX_DESCRIPTION = 140
+_MAX_CONTEXT = 255
 _STATES = {
     "statuses": {"error", "failure", "pending", "success"},
     "deployment": {"error", "failure", "inactive", "in_progress", "queued", "pending", "success"},
@@ -205,6 +206,8 @@ def _add_deployment_status(github: GitHub, call: Call) -> tuple[int, Any]:
 def _add_status(github: GitHub, call: Call) -> tuple[int, Any]:
     _check_commit(github, call.numbers[0])
     _check_status(call.body, "statuses")
+    if len(call.body.get("context", "default")) > _MAX_CONTEXT:
+        raise Refused(422, f"context is too long (maximum is {_MAX_CONTEXT} characters)")
     github.statuses.setdefault(call.numbers[0], []).append(call.body)
     return 201, {"id": github.new_id(), **call.body}
 

@@ -84,9 +84,9 @@ class GitHub:
         status = {"state": "success", "environment_url": url, "auto_inactive": False}
         self._call("POST", f"/deployments/{made['id']}/statuses", "deployments", status)
 
-    def status(self, sha: str, state: str, description: str, url: str) -> None:
-        """Tell on a commit whether it is, was or never was production; `url` may be empty."""
-        wanted = {"state": state, "context": "pullprod/production", "description": description[:_MAX_STATUS]}
+    def status(self, sha: str, name: str, state: str, description: str, url: str) -> None:
+        """Set the status of that name on a commit; `url` may be empty."""
+        wanted = {"state": state, "context": name, "description": description[:_MAX_STATUS]}
         if url:
             wanted["target_url"] = url
         self._call("POST", f"/statuses/{sha}", "statuses", wanted)

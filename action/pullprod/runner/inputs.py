@@ -11,6 +11,7 @@ from ..errors import UsageError
 
 COMMANDS = ("publish", "point", "rollback", "hold", "unhold", "plan", "prune", "audit", "status")
 _PREFIX = "PULLPROD_INPUT_"
+_MAX_STATUS = 255  # GitHub takes no more: https://github.com/runatlantis/atlantis/issues/2506
 _MOVES = frozenset({"point", "plan"})
 _REASONED = frozenset({"point", "rollback", "hold"})
 
@@ -31,6 +32,7 @@ class Inputs:
     comment: bool
     github_deployment: bool
     github_token: str | None
+    status: str | None
     fail_untrusted: bool
 
 
@@ -59,6 +61,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
         comment=_one_of(given, "comment", ("auto", "never")) == "auto",
         github_deployment=_one_of(given, "github-deployment", ("false", "true")) == "true",
         github_token=given.get("github-token") or None,
+        status=given.get("status") or None,
         fail_untrusted=_one_of(given, "on-untrusted", ("skip", "fail")) == "fail",
     )
     _check(inputs)
@@ -84,5 +87,7 @@ def _check(inputs: Inputs) -> None:
         raise UsageError(f"The command {inputs.command} needs the input version: an id, a commit, branch:x or tag:x.")
     if inputs.command in _REASONED and not inputs.reason:
         raise UsageError(f"The command {inputs.command} needs the input reason: say why; history keeps it.")
+    if inputs.status and (len(inputs.status) > _MAX_STATUS or not inputs.status.isprintable()):
+        raise UsageError(f"The input status names a commit status: give one line of at most {_MAX_STATUS} characters.")
     if inputs.follow and inputs.command != "publish":
         raise UsageError(f"The input follow goes with the command publish, not with {inputs.command}.")

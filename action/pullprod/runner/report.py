@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..config import PRODUCTION
 from ..errors import as_problem
 from ..paths import part
@@ -44,18 +47,26 @@ def _deployment(step: Step, outcome: Outcome, github: GitHub) -> None:
 
 def _status(step: Step, outcome: Outcome, github: GitHub) -> None:
     """Say on the commit, and on the one that production showed before, where it stands. Not asked for: not said."""
-    moves = step.inputs.command in _MOVES and step.inputs.pointer == PRODUCTION
-    if not outcome.sha or not (moves or step.inputs.command == "publish"):
+    name, moves = step.inputs.status, step.inputs.command in _MOVES and step.inputs.pointer == PRODUCTION
+    if not name or not outcome.sha or not (moves or step.inputs.command == "publish"):
         return
-    commits = {outcome.sha}
-    if moves and (before := outcome.result["swap"]["from"]):
-        commits.add(str(step.api.get(f"{step.app_path}/versions/{part(before)}")["commit"]))
+    commits = [outcome.sha]
+    if before := _shown_before(outcome.result):
+        commits.append(str(step.api.get(f"{step.app_path}/versions/{part(before)}")["commit"]))
     try:
-        for commit in commits:
+        for commit in dict.fromkeys(commits):
             state, description, url = _standing(step, commit)
-            github.status(_on_github(step, commit), state, description, url)
+            github.status(_on_github(step, commit), name, state, description, url)
     except MissingPermissionError:
         workflow.line("no commit status: the job has no `statuses: write`")
+
+
+def _shown_before(result: Mapping[str, Any]) -> str | None:
+    """Return the version that production showed before the swap, or before it followed to what was published."""
+    if "swap" in result:
+        return result["swap"]["from"] or None
+    pointer = result["pointer"] or {}
+    return pointer["previous"] if pointer.get("name") == PRODUCTION else None
 
 
 def _standing(step: Step, commit: str) -> tuple[str, str, str]:
