@@ -10,6 +10,7 @@ import pytest
 
 from pullprod.config import load_project
 from pullprod.errors import UsageError
+from pullprod.package import zips
 from pullprod.package.zips import package_function
 from tests.support.client import Shell, commit, write
 
@@ -69,6 +70,18 @@ def test_a_function_larger_than_lambda_takes_is_refused_before_anything_is_sent(
         file.truncate(251 * 1024**2)
     with pytest.raises(UsageError, match="bytes unzipped"):
         package_function("api", big, tmp_path)
+
+
+def test_a_zip_with_more_files_than_a_function_may_have_is_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zips, "MAX_ENTRIES", 1)
+    ready = tmp_path / "ready.zip"
+    with zipfile.ZipFile(ready, "w") as archive:
+        archive.writestr("app.py", API)
+        archive.writestr("more.py", API)
+    with pytest.raises(UsageError, match="2 files and directories; 1 are possible"):
+        package_function("api", ready, tmp_path)
 
 
 BAD = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .digest import PackagedFile, digest_of
-from .walk import walk
+from .walk import MAX_ENTRIES, walk
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ZIP_BYTES = 50 * 1024**2
@@ -48,15 +48,15 @@ def _zipped(directory: Path, target: Path) -> Path:
 def _check(name: str, file: Path) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
-            unzipped = sum(entry.file_size for entry in archive.infolist())
+            entries = archive.infolist()
     except (OSError, zipfile.BadZipFile) as fault:
         raise UsageError(f"The zip of the function {name}, {file}, cannot be read: {fault}.") from fault
     for size, limit, what in (
-        (file.stat().st_size, MAX_ZIP_BYTES, "as a zip"),
-        (unzipped, MAX_UNZIPPED_BYTES, "unzipped"),
+        (file.stat().st_size, MAX_ZIP_BYTES, "bytes as a zip"),
+        (sum(entry.file_size for entry in entries), MAX_UNZIPPED_BYTES, "bytes unzipped"),
+        (len(entries), MAX_ENTRIES, "files and directories"),
     ):
         if size > limit:
             raise UsageError(
-                f"The function {name} has {size:,} bytes {what}; {limit:,} are possible. "
-                "Leave out what it does not need."
+                f"The function {name} has {size:,} {what}; {limit:,} are possible. Leave out what it does not need."
             )

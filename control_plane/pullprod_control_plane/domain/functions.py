@@ -17,6 +17,7 @@ MAX_ROUTE = 100
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ZIP_BYTES = 50 * 1024**2
 MAX_UNZIPPED_BYTES = 250 * 1024**2
+MAX_UNZIPPED_PATHS = 40_000  # Files and directories. Lambda's page names no limit; the client packs no more.
 MAX_HANDLER = 128
 MEMORY_MB = range(128, 10_240 + 1)
 TIMEOUT_S = range(1, 900 + 1)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pullprod_control_plane.adapters.local import function_code
 from pullprod_control_plane.adapters.local.edge_functions import MAX_BODY
 from pullprod_control_plane.adapters.local.function_pool import FunctionPool
 from pullprod_control_plane.adapters.local.process_functions import ProcessFunctions
@@ -189,6 +191,60 @@ def test_a_zip_that_unfolds_to_more_than_lambda_takes_is_refused(machine: Machin
     bomb = zipped({f"{n}": b"\0" * (60 * 1024**2) for n in range(5)})
     with pytest.raises(FunctionRefused, match="250 MB unzipped"):
         machine.run(bomb)
+
+
+APP = {"app.py": "def handler(e, c): return 1\n"}
+
+
+def listed(offset: int, value: int) -> bytes:
+    """Return a zip whose list of contents has another byte at this place of its entry."""
+    body = bytearray(zipped(APP))
+    body[body.index(b"PK\1\2") + offset] = value
+    return bytes(body)
+
+
+UNPACKABLE = [
+    pytest.param(lambda: zipped(dict.fromkeys(map(str, range(40_001)), "")), "than 40,000 files", id="many files"),
+    pytest.param(
+        lambda: zipped({f"{n}" + 400 * "/d": "" for n in range(100)}), "files and directories", id="many directories"
+    ),
+    pytest.param(lambda: zipped({"d/" * 450 + "x": ""}), "at most 900 bytes", id="long path"),
+    pytest.param(lambda: zipped({"é" * 128: ""}), "a name 255", id="long name"),
+    pytest.param(lambda: zipped({"0": b"\0" * 1024**2}, zipfile.ZIP_BZIP2), "otherwise than by deflate", id="bzip2"),
+    pytest.param(lambda: listed(8, 1), "encrypted", id="encrypted"),
+    pytest.param(lambda: listed(6, 99), "no valid zip", id="of a later version"),
+    pytest.param(lambda: listed(16, 1), "'app.py' is damaged", id="another checksum"),
+    pytest.param(lambda: zipped(APP)[:35] + b"\7\7" + zipped(APP)[37:], "no valid zip", id="broken stream"),
+]
+
+
+@pytest.mark.parametrize(("body", "complaint"), UNPACKABLE)
+def test_a_zip_that_must_not_be_unpacked_is_refused_when_it_is_published(
+    machine: Machine, body: Callable[[], bytes], complaint: str
+) -> None:
+    with pytest.raises(FunctionRefused, match=complaint):
+        machine.run(body())
+
+
+def test_a_list_that_is_too_long_is_refused_unread(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(FunctionRefused, match="more than 40,000 files"):
+        machine.run(b"PK\1\2" * 600_000)
+
+
+def test_a_zip_with_as_many_files_as_it_may_have_runs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(function_code, "MAX_UNZIPPED_PATHS", 4)
+    body = zipped({**APP, "package/__init__.py": "", "package/a.py": ""})
+    assert machine.ask(machine.run(body)).status == 200
+    with pytest.raises(FunctionRefused, match="more than 4 files"):
+        machine.run(zipped({**APP, "package/__init__.py": "", "package/a.py": "", "package/b.py": ""}))
+
+
+def test_a_zip_that_cannot_be_unpacked_is_a_502_and_leaves_nothing_behind(machine: Machine) -> None:
+    host = machine.run(zipped({**APP, "app.py/is a file": ""}))
+    assert [machine.ask(host).status for _ in range(2)] == [502, 502]
+    [run] = machine.root.glob("run-*")
+    assert [path.name for path in run.iterdir()] == ["client"]
 
 
 def test_names_in_a_zip_that_lead_elsewhere_stay_inside(machine: Machine) -> None:

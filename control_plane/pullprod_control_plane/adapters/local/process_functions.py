@@ -175,8 +175,11 @@ class ProcessFunctions:
             if not code.is_dir():
                 arriving = self._run / secrets.token_hex(8)
                 arriving.mkdir()
-                function_code.unzip(self._zip(program), arriving)
-                arriving.rename(code)
+                try:
+                    function_code.unzip(self._zip(program), arriving)
+                    arriving.rename(code)
+                finally:
+                    shutil.rmtree(arriving, ignore_errors=True)  # It is there only if that failed.
         return code, client
 
     def _zip(self, program: Program) -> bytes:
