@@ -12,11 +12,11 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/server.ok ## Run the main job on this machine: publish, point, roll back, hold
-	$(BIN)/python scripts/demo.py
+	$(BIN)/python -m scripts.demo
 
 demo-aws: .venv/dev.ok .tools/sam/ok ## The same on AWS's services as far as they can be had on this machine
 	sh scripts/install-emulators.sh
-	$(BIN)/python scripts/demo_aws.py
+	$(BIN)/python -m scripts.demo_aws
 
 test: .venv/dev.ok .tools/lambda/ok ## Set up and run all tests
 	sh scripts/install-tools.sh curl git jq njs
@@ -27,7 +27,6 @@ lint: .venv/dev.ok $(LINTERS)/ok .tools/sam/ok .tools/checkov/ok ## Check style,
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	cd benchmarks && MYPYPATH=../action:../control_plane:.:.. ../$(BIN)/mypy --explicit-package-bases *.py
 	$(BIN)/lint-imports
 	sh scripts/install-tools.sh shellcheck
 	shellcheck scripts/*.sh .ci/run

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import demo_site
+from scripts import demo_site
 
 ROOT = Path(__file__).resolve().parent.parent
 PULLPROD = [sys.executable, "-m", "pullprod"]

@@ -12,10 +12,8 @@ import subprocess
 from http import HTTPStatus
 from pathlib import Path
 
-import demo
-import demo_site
-import emulators
-from stack import NAME, Stack, environment
+from scripts import demo, demo_site, emulators
+from scripts.stack import NAME, Stack, environment
 
 SAM = demo.ROOT / ".tools/sam/bin/sam"
 FUNCTION = """

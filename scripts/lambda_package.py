@@ -36,8 +36,8 @@ def build(target: Path, *, native: bool) -> None:
 
 
 def _install(target: Path, platform: tuple[str, ...]) -> None:
-    command = [UV, "pip", "install", "--quiet", "--python", sys.executable, "--target", target, *platform]
-    locked = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", ROOT / "requirements/lambda.txt"]
+    command = [str(UV), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(target), *platform]
+    locked = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(ROOT / "requirements/lambda.txt")]
     # Links into a cache would share what is pruned here.
     subprocess.run([*command, *locked, "--link-mode", "copy"], check=True)
 

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-import emulators
-import viewer
 from botocore.config import Config
 from botocore.credentials import Credentials
+
+from scripts import emulators, viewer
 
 NAME = "pullprod"
 REGION = "eu-west-1"

@@ -32,6 +32,14 @@ class Origins:
     not_found: str
 
 
+@dataclass(frozen=True)
+class Page:
+    """What a viewer gets."""
+
+    status: int
+    body: bytes
+
+
 class Viewer:
     """A viewer of every host: records from the key-value store, files from S3, functions by signed calls."""
 
@@ -50,9 +58,13 @@ class Viewer:
         except self._records.exceptions.ResourceNotFoundException:
             return None
 
-    def get(self, host: str, path: str = "/", **headers: str) -> Reply:
+    def get(self, host: str, path: str = "/", **headers: str) -> Page:
         """Return what a viewer of `host` gets."""
-        event = event_of(_scope(host, path, headers))
+        reply = self._reply(event_of(_scope(host, path, headers)))
+        assert isinstance(reply.body, bytes)
+        return Page(reply.status, reply.body)
+
+    def _reply(self, event: Event) -> Reply:
         request = self._runtime.request(event)
         if "statusCode" in request:
             return reply_of(request, request.get("body", {"data": ""})["data"].encode())
@@ -76,7 +88,7 @@ class Viewer:
         headers = {name: entry["value"] for name, entry in request["headers"].items() if name != "host"}
         signed = AWSRequest(request["method"], f"https://{host}{request['uri']}", {**headers, "host": host})
         SigV4Auth(self._credentials, "lambda", self._region).add_auth(signed)
-        target = self._origins.url + urlsplit(signed.url).path
+        target = self._origins.url + urlsplit(str(signed.url)).path
         call = urllib.request.Request(target, headers=dict(signed.headers.items()), method=request["method"])  # noqa: S310 - of the emulator.
         try:
             with urllib.request.urlopen(call, timeout=60) as answer:  # noqa: S310
