@@ -49,7 +49,7 @@ def script(job: Job, path: Path, **inputs: str) -> subprocess.CompletedProcess[s
 
 def old_python(directory: Path, name: str) -> None:
     directory.mkdir(exist_ok=True)
-    (directory / name).write_text("#!/bin/sh\nexit 1\n")
+    (directory / name).write_text("#!/bin/sh\necho Python\nexit 1\n")  # As the one on Windows that leads to a shop.
     (directory / name).chmod(0o755)
 
 

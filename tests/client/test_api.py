@@ -18,6 +18,7 @@ from pullprod.errors import (
     UnreachableError,
     UsageError,
 )
+from pullprod.paths import part
 from tests.support.client import Answer, Faulty, drops, drops_midway, faulty, never_ends, problem, says
 
 
@@ -156,6 +157,12 @@ def test_the_token_is_sent_and_no_netrc_replaces_it(
         assert requests.utils.get_netrc_auth(broken.url) == ("thief", "stolen")
         api.get("/v1/x")
         assert broken.seen[-1].headers.get("authorization") == sent
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_would_lead_to_another_call_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"'{name}' is no name"):
+        part(name)
 
 
 def test_a_redirect_takes_the_token_nowhere(broken: Faulty, api: Api) -> None:
