@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Event
-from typing import Any, BinaryIO
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 import urllib3
@@ -40,13 +40,20 @@ class UnsafeError(PullprodError):
     """An upload address would carry files in the clear; whoever runs the control plane has to look."""
 
 
+class _Address(NamedTuple):
+    """Where a file is put: connections to the store, and what is asked for there."""
+
+    store: urllib3.HTTPConnectionPool
+    target: str
+
+
 class Uploader:
     """Sends files to the addresses that the control plane hands out. The token is never sent there."""
 
     def __init__(self, files: Sequence[PackagedFile], on_sent: Callable[[int], None] = lambda _: None) -> None:
         self._by_digest: Mapping[str, PackagedFile] = {file.sha256: file for file in files}
         self._on_sent = on_sent
-        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._stores: dict[str, urllib3.HTTPConnectionPool] = {}
         self.files = 0
         self.bytes = 0
 
@@ -59,13 +66,10 @@ class Uploader:
             UsageError: a file changed since it was hashed.
             UnreachableError: the store does not take it, however often it is tried.
         """
-        for item in items:
-            origin = _origin(item["url"])
-            if origin not in self._pools:
-                self._pools[origin] = _pool(origin)
+        addressed = [(item, self._address(item["url"])) for item in items]
         threads, stop = ThreadPoolExecutor(THREADS), Event()
         try:
-            for future in as_completed([threads.submit(self._send, item, stop) for item in items]):
+            for future in as_completed([threads.submit(self._send, *each, stop) for each in addressed]):
                 self.bytes += future.result()
                 self.files += 1
         finally:
@@ -73,7 +77,15 @@ class Uploader:
             stop.set()
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _send(self, item: Mapping[str, Any], stop: Event) -> int:
+    def _address(self, url: str) -> _Address:
+        # Taken apart once, and not by urllib3, which looks at each byte of an address, three times a request.
+        parts = _safe(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._stores:
+            self._stores[origin] = _store(parts)
+        return _Address(self._stores[origin], f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+    def _send(self, item: Mapping[str, Any], address: _Address, stop: Event) -> int:
         file = self._by_digest[item["sha256"]]
         status, asked = 0, None
         for attempt in range(_ATTEMPTS):
@@ -81,7 +93,7 @@ class Uploader:
                 pause(attempt, asked)
             if stop.is_set():
                 break
-            status, body, asked = self._put(item, file)
+            status, body, asked = self._put(item, address, file)
             if status in range(200, 300) or status == _THERE:
                 self._on_sent(file.size)
                 return file.size
@@ -91,14 +103,13 @@ class Uploader:
             f"Sending {file.path!r} failed {_ATTEMPTS} times ({status or 'no answer'}). Publish again to go on."
         )
 
-    def _put(self, item: Mapping[str, Any], file: PackagedFile) -> tuple[int, bytes, str | None]:
+    def _put(self, item: Mapping[str, Any], address: _Address, file: PackagedFile) -> tuple[int, bytes, str | None]:
         headers = {**item["headers"], "Content-Length": str(file.size)}
         try:
             with _opened(file) as source:
                 body = _pieces(file, source)
-                options: dict[str, Any] = {"redirect": False, "preload_content": False}
-                answer = self._pools[_origin(item["url"])].request(
-                    "PUT", item["url"], body=body, headers=headers, **options
+                answer = address.store.urlopen(
+                    "PUT", address.target, body=body, headers=headers, redirect=False, preload_content=False
                 )
                 return answer.status, _said(answer), answer.headers.get("Retry-After")
         except urllib3.exceptions.HTTPError:
@@ -114,35 +125,37 @@ def _said(answer: urllib3.BaseHTTPResponse) -> bytes:
     return said
 
 
-def _pool(origin: str) -> urllib3.PoolManager:
+def _store(parts: SplitResult) -> urllib3.HTTPConnectionPool:
     """Return connections to a store, by the proxy and the authorities that the environment names, like the API's."""
+    origin = f"{parts.scheme}://{parts.netloc}"
     with requests.Session() as session:
-        session.trust_env = not is_loopback(urlsplit(origin).hostname)
+        session.trust_env = not is_loopback(parts.hostname)
         found = session.merge_environment_settings(origin, {}, None, None, None)
     options: dict[str, Any] = {"maxsize": THREADS, "timeout": _TIMEOUT, "retries": False}
     if isinstance(found["verify"], str):
         options["ca_cert_dir" if Path(found["verify"]).is_dir() else "ca_certs"] = found["verify"]
     proxy = requests.utils.select_proxy(origin, found["proxies"])
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    pools = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    return pools.connection_from_host(parts.hostname, parts.port, parts.scheme)
 
 
-def _origin(url: str) -> str:
-    """Return scheme and host of an address; it is https, or http on this machine, as the library that sends reads it.
+def _safe(url: str) -> SplitResult:
+    """Take an address apart that is https, or http on this machine.
 
     Raises:
         UnsafeError: it is anything else.
     """
     try:
-        parts = urllib3.util.parse_url(url)
-    except urllib3.exceptions.LocationParseError:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
         raise UnsafeError("The control plane gave an upload address that is none. Nothing was sent there.") from None
-    host = (parts.host or "").strip("[]")
     if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         raise UnsafeError(
             f"The control plane wants the files sent to {parts.scheme}://{host}; only https is safe. "
             "Nothing was sent there. Tell whoever runs it."
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    return parts
 
 
 def _opened(file: PackagedFile) -> BinaryIO:

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -155,7 +156,7 @@ def test_an_address_that_would_carry_files_in_the_clear_is_refused_before_any_is
 
 @pytest.mark.parametrize("url", ["https://store.example/put", "http://[::1]:1/put", "http://store.localhost:1/put"])
 def test_addresses_that_are_taken(url: str) -> None:
-    assert url.startswith(upload._origin(url))
+    assert upload._safe(url).geturl() == url
 
 
 @pytest.mark.usefixtures("waits")
@@ -178,9 +179,10 @@ def test_a_store_is_checked_against_the_authorities_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "own.pem"))
-    assert upload._pool("https://store.example").connection_pool_kw["ca_certs"] == str(tmp_path / "own.pem")
+    store = urlsplit("https://store.example")
+    assert upload._store(store).ca_certs == str(tmp_path / "own.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    assert upload._pool("https://store.example").connection_pool_kw["ca_cert_dir"] == str(tmp_path)
+    assert upload._store(store).ca_cert_dir == str(tmp_path)
 
 
 def test_an_answer_without_end_is_not_read_to_it(broken: Faulty, files: list[PackagedFile]) -> None:

@@ -172,6 +172,8 @@ def faulty(usual: Answer | None = None) -> Iterator[Faulty]:
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # Clients come many at once; none is to be turned away but by a fault.
+
         def handle_error(self, *_: object) -> None:
             """Clients that hang up are what is tested."""
 
