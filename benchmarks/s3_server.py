@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from pullprod_control_plane import bootstrap
+from pullprod_control_plane.adapters.aws import clients
 from pullprod_control_plane.adapters.aws.s3_store import CLIENT, S3Store
 from pullprod_control_plane.adapters.local.edge_server import EdgeServer
 from pullprod_control_plane.application import tokens
@@ -56,7 +57,7 @@ def main() -> None:
     data, port, url, bucket = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
     system = bootstrap.local(LocalSettings(data, port))
     client = boto3.client("s3", endpoint_url=url, config=Config(**{**CLIENT, "s3": {"addressing_style": "path"}}))
-    ports: Any = replace(system.control.ports, store=S3Store(client, bucket))
+    ports: Any = replace(system.control.ports, store=S3Store(client, bucket, clients.credentials))
     (data / "fetched").mkdir(exist_ok=True)
     edge = EdgeServer(ports.edge.get, Bucket(client, bucket, data / "fetched").served, ports.functions)
     system = replace(system, control=replace(system.control, ports=ports), edge=edge)

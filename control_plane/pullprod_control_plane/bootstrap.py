@@ -85,7 +85,7 @@ def local(settings: LocalSettings) -> LocalSystem:
 
 def aws(settings: AwsSettings) -> ControlPlane:
     """Return the control plane of a stack; no AWS service is asked, and no client built, before it is needed."""
-    from .adapters.aws.clients import Client
+    from .adapters.aws.clients import Client, credentials
     from .adapters.aws.cloudfront_domains import CloudFrontDomains
     from .adapters.aws.cloudfront_edge import CloudFrontEdge
     from .adapters.aws.dynamodb_ledger import DynamoDBLedger
@@ -109,7 +109,7 @@ def aws(settings: AwsSettings) -> ControlPlane:
     domains = CloudFrontDomains(settings.distribution.rpartition("/")[2], cloudfront, certificates)
     ports = Ports(
         ledger=DynamoDBLedger(Client("dynamodb"), settings.table),
-        store=S3Store(files(), settings.bucket),
+        store=S3Store(files(), settings.bucket, credentials),
         edge=CloudFrontEdge(routes, settings.routes),
         names=Route53Names(domains, settings.zone, zones),
         functions=LambdaFunctions(lambdas, place, clock),

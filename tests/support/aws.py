@@ -12,10 +12,11 @@ import boto3
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 
 from scripts.emulators import ACCESS_KEY, SECRET_KEY, without_account
 
-__all__ = ["REGION", "UNSIGNED", "answer", "client", "fresh", "intercepted", "refusal"]
+__all__ = ["REGION", "UNSIGNED", "answer", "client", "credentials", "fresh", "intercepted", "refusal"]
 
 REGION = "eu-west-1"
 _CONFIG = Config(connect_timeout=5, read_timeout=60, s3={"addressing_style": "path"})
@@ -33,6 +34,11 @@ def fresh(service: str, url: str, **config: Any) -> Any:
     )
     made.meta.events.register("before-call.cloudfront-keyvaluestore", without_account)
     return made
+
+
+def credentials() -> ReadOnlyCredentials:
+    """Return what these clients sign with."""
+    return ReadOnlyCredentials(ACCESS_KEY, SECRET_KEY, None)
 
 
 @cache

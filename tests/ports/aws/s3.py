@@ -27,12 +27,12 @@ def bucket(url: str) -> str:
 
 @contextmanager
 def seaweedfs_store(_: Path, url: str) -> Iterator[S3Store]:
-    yield S3Store(client(url), bucket(url))
+    yield S3Store(client(url), bucket(url), aws.credentials)
 
 
 @contextmanager
 def ministack_store(_: Path, url: str) -> Iterator[S3Store]:
-    yield S3Store(client(url), bucket(url))
+    yield S3Store(client(url), bucket(url), aws.credentials)
 
 
 SERVICES = {seaweedfs_store: "seaweedfs", ministack_store: "ministack"}

@@ -14,11 +14,11 @@ from typing import Any
 
 import boto3
 import botocore.auth
-import botocore.crt.auth
 import pytest
 import requests
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from pullprod.package import package
@@ -159,7 +159,6 @@ def test_an_address_that_has_expired_is_refused(store: S3Store, monkeypatch: pyt
 
     with monkeypatch.context() as patched:
         patched.setattr(botocore.auth, "get_current_datetime", earlier)
-        patched.setattr(botocore.crt.auth, "get_current_datetime", earlier)
         upload = leave(store)
     assert put(upload).status_code == 403
     assert store.missing([PAGE]) == [PAGE]
@@ -199,11 +198,12 @@ def test_addresses_name_the_buckets_region() -> None:
         aws_secret_access_key="secret",
         config=Config(**CLIENT),
     )
-    upload = leave(S3Store(client, "files"))
+    upload = leave(S3Store(client, "files", lambda: ReadOnlyCredentials("key", "secret", "session")))
     assert upload.url.startswith(f"https://files.s3.eu-west-1.amazonaws.com/{PAGE.key}?")
     signed = "cache-control;content-length;content-type;host;if-none-match;x-amz-checksum-sha256"
     assert f"X-Amz-SignedHeaders={signed.replace(';', '%3B')}&" in upload.url
     assert "X-Amz-Expires=3600&" in upload.url
+    assert "X-Amz-Security-Token=session&" in upload.url
 
 
 def files(segment: str, number: int) -> list[StoredObject]:
@@ -310,7 +310,7 @@ CALLS: dict[str, Callable[[S3Store], object]] = {
 def impatient(ministack: str) -> S3Store:
     """A store with a page, whose client tries everything once."""
     client = aws.fresh("s3", ministack, **{**CLIENT, "retries": {"total_max_attempts": 1}})
-    made = S3Store(client, s3.bucket(ministack))
+    made = S3Store(client, s3.bucket(ministack), aws.credentials)
     made.write(PAGE, BODY)
     return made
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
 
 
 class Client:
@@ -21,11 +24,22 @@ class Client:
     def _client(self) -> Any:
         # Whatever the process's own level is: at DEBUG botocore writes down what it signs, with the signature.
         logging.getLogger("botocore").setLevel(logging.INFO)
-        import boto3  # noqa: PLC0415 - see above.
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415 - see above.
 
         defaults = {"connect_timeout": 3, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4}}
-        return boto3.client(self._service, config=Config(**{**defaults, **self._config}))
+        return _session().client(self._service, config=Config(**{**defaults, **self._config}))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+
+def credentials() -> ReadOnlyCredentials:
+    """Return what the clients sign with at this moment; it is renewed from time to time."""
+    return _session().get_credentials().get_frozen_credentials()  # type: ignore[no-any-return]
+
+
+@cache
+def _session() -> Any:
+    import boto3  # noqa: PLC0415 - see above.
+
+    return boto3.Session()
