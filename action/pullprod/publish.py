@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -120,13 +121,18 @@ def publish(api: Api, app: str, announced: Json, files: Sequence[PackagedFile], 
 
 
 def _send_all(api: Api, path: str, page: Json | None, uploader: Uploader) -> None:
-    """Send page after page; None asks afresh for what is still missing."""
-    page = page or api.call("POST", f"{path}/uploads", {"cursor": None})
-    while True:
-        uploader.send(page["items"])
-        if page["next_cursor"] is None:
-            return
-        page = api.call("POST", f"{path}/uploads", {"cursor": page["next_cursor"]})
+    """Send page after page, the next of which is asked for meanwhile; None asks afresh for what is still missing."""
+
+    def asked(cursor: str | None) -> Json:
+        return api.call("POST", f"{path}/uploads", {"cursor": cursor})
+
+    page = page or asked(None)
+    with ThreadPoolExecutor(1) as beside:
+        while page["next_cursor"] is not None:
+            following = beside.submit(asked, page["next_cursor"])
+            uploader.send(page["items"])
+            page = following.result()
+    uploader.send(page["items"])
 
 
 def _finalized(api: Api, path: str, meter: Meter) -> Json:

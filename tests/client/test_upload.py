@@ -5,6 +5,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -293,6 +294,25 @@ class Quiet:
 
 def publishes(broken: Faulty, files: list[PackagedFile]) -> Json:
     return publish(Api(Connection(broken.url, "pp_secret")), "shop", {}, files, Quiet()).version
+
+
+def test_a_page_is_asked_for_while_the_one_before_it_is_sent(broken: Faulty, files: list[PackagedFile]) -> None:
+    plane, asked = Plane(broken, files), Event()
+    begun = {"version": {"id": "v", "state": "uploading"}, "missing_files": 20, "missing_bytes": 0}
+
+    def answer(handler: Any) -> None:
+        if handler.path.endswith("/versions"):
+            says(201, {**begun, "uploads": {"items": items(files[:10], broken.url), "next_cursor": "next"}})(handler)
+        elif handler.path.startswith("/put/") and not asked.wait(30):
+            says(400)(handler)
+        else:
+            if handler.path.endswith("/uploads"):
+                asked.set()
+            plane.answer(handler)
+
+    broken.usual = answer
+    assert publishes(broken, files)["state"] == "ready"
+    assert plane.plans == 1
 
 
 def test_expired_addresses_are_asked_for_afresh(broken: Faulty, files: list[PackagedFile]) -> None:
