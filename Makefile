@@ -43,7 +43,7 @@ fuzz: .venv/dev.ok ## Make 10,000 calls of the API that a fuzzer thinks up, with
 	PULLPROD_FUZZ_CALLS=10000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/system/test_fuzz.py
 
 bench: .venv/dev.ok $(PEERS)/ok action ## Measure publish, swap and edge against what people use otherwise; count AWS calls
-	sh scripts/install-tools.sh rsync nginx wrk python3-doc debian-handbook
+	sh scripts/install-tools.sh curl rsync nginx wrk python3-doc debian-handbook
 	sh scripts/install-emulators.sh
 	PYTHONPATH=. $(BIN)/python benchmarks/run.py
 
