@@ -5,14 +5,12 @@ python s3_server.py DATA PORT S3_URL BUCKET: prints an admin token once it answe
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import boto3
-from botocore.config import Config
 
 from pullprod_control_plane import bootstrap
 from pullprod_control_plane.adapters.aws import clients
@@ -56,7 +54,8 @@ def main() -> None:
     """Serve until terminated."""
     data, port, url, bucket = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
     system = bootstrap.local(LocalSettings(data, port))
-    client = boto3.client("s3", endpoint_url=url, config=Config(**{**CLIENT, "s3": {"addressing_style": "path"}}))
+    os.environ["AWS_ENDPOINT_URL_S3"] = url
+    client: Any = clients.Client("s3", **{**CLIENT, "s3": {"addressing_style": "path"}})
     ports: Any = replace(system.control.ports, store=S3Store(client, bucket, clients.credentials))
     (data / "fetched").mkdir(exist_ok=True)
     edge = EdgeServer(ports.edge.get, Bucket(client, bucket, data / "fetched").served, ports.functions)

@@ -103,7 +103,7 @@ def test_a_stack_update_leaves_aliases_routes_and_production_untouched(stack: St
     assert seen == (b"<h1>one</h1>", b"one")
     revision = stack.client("lambda").get_function_configuration(FunctionName=stack.part("ApiFunction"))["CodeSha256"]
 
-    changed = stacks.TEMPLATE.replace("MemorySize: 1024", "MemorySize: 1536")
+    changed = stacks.TEMPLATE.replace("MemorySize: 1769", "MemorySize: 1536")
     changed = changed.replace("// Tells the viewer which version answered", "// Says which version answered")
     stacks.deploy(stack, changed, stacks.with_another_file(code), "second", LogDays="60")
 

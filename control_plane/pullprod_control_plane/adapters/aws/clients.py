@@ -41,5 +41,9 @@ def credentials() -> ReadOnlyCredentials:
 @cache
 def _session() -> Any:
     import boto3  # noqa: PLC0415 - see above.
+    from botocore.session import get_session  # noqa: PLC0415
 
-    return boto3.Session()
+    session = get_session()
+    # Nobody reads a time that AWS answers. Parsed, the times of a listing take as long as all the rest of it.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    return boto3.Session(botocore_session=session)
