@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -46,12 +48,25 @@ def shop(tmp_path: Path, identities: Issuer) -> Iterator[tuple[Job, Server]]:
         server.stop()
 
 
+@dataclass
+class Beyond:
+    """A store that is asked through the network."""
+
+    way: urllib3.HTTPConnectionPool
+    origin: str
+
+    def urlopen(self, method: str, target: str, **more: Any) -> urllib3.BaseHTTPResponse:
+        return self.way.urlopen(method, self.origin + target, assert_same_host=False, **more)
+
+
 @pytest.fixture
 def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     """Put a network between the client and the store; no pause takes any time."""
     monkeypatch.setattr("pullprod.api.time.sleep", lambda _: None)
+    store = upload._store
     with network() as made:
-        monkeypatch.setattr(upload.urllib3, "PoolManager", lambda **more: urllib3.ProxyManager(made.url, **more))
+        way = urlsplit(made.url)
+        monkeypatch.setattr(upload, "_store", lambda parts: Beyond(store(way), f"{parts.scheme}://{parts.netloc}"))
         yield made
 
 
