@@ -125,6 +125,12 @@ def test_a_token_that_is_none_an_unknown_commit_and_an_outage_are_told_apart(hub
         client(hub).status(SHA, "shop", "success", "x", "")
 
 
+def test_a_repository_with_a_new_name_is_not_taken_for_success() -> None:
+    moved = says(301, {"message": "Moved Permanently"}, Location="https://api.github.example/repositories/74")
+    with faulty(moved) as hub, pytest.raises(PullprodError, match="answered 301"):
+        Client(hub.url, REPOSITORY, "ghs_all").comment(7, "shop", "x")
+
+
 @pytest.mark.parametrize(("status", "header"), [(429, "Retry-After"), (403, "X-RateLimit-Remaining")])
 def test_too_many_calls_are_not_taken_for_a_missing_permission(status: int, header: str) -> None:
     refuses = says(status, {"message": "rate limit"}, **{header: "0"})

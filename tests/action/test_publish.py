@@ -99,6 +99,16 @@ def test_a_first_publish_says_that_production_shows_nothing(job: Job) -> None:
     assert "Production shows nothing yet." in job.run().summary
 
 
+def test_a_publish_that_production_follows_to_says_what_users_gained(job: Job, identities: Issuer) -> None:
+    identities.claims["environment"] = "production"
+    assert "Production showed nothing before." in job.run(follow="production").summary
+    changed(job, "a new title")
+    summary = job.run(follow="production").summary
+    assert "a new title" in summary.split("**Gained since production**")[1]
+    assert "Files since production: 0 added, 1 changed, 0 removed." in summary
+    assert summary.endswith("Production shows it.\n")
+
+
 def test_what_differs_from_production_may_be_unknown_and_the_publish_succeeds(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,4 +349,4 @@ def test_the_summary_counts_files_beyond_those_that_the_api_lists() -> None:
     counts = {"added_count": 1_500, "changed_count": 0, "removed_count": 0}
     between = {"commits": {"gained": [], "lost": []}, "files": {**files, **counts}}
     step: Any = SimpleNamespace(app_path="/v1/apps/shop", api=SimpleNamespace(get=lambda *_, **__: between))
-    assert "1,500 added, 0 changed, 0 removed" in publish._since_production(step, {"id": "39492c58d566-a9e9d294"})
+    assert "1,500 added, 0 changed, 0 removed" in publish._since_production(step, {"id": "39492c58d566-a9e9d294"}, None)

@@ -104,7 +104,7 @@ class GitHub:
             answer = self._session.request(
                 method, self._base + path, json=body, timeout=GITHUB_TIMEOUT_S, allow_redirects=False
             )
-            if answer.ok:
+            if answer.ok and not answer.is_redirect:  # As where the repository has a new name.
                 return answer.json() if answer.content else None
         except (requests.RequestException, ValueError):
             raise PullprodError("GitHub's API does not answer.") from None

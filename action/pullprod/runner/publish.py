@@ -153,17 +153,22 @@ def _summary(step: Step, done: Published, pointer: Json | None) -> str:
         ("Files", f"{version['files']:,}, {version['bytes']:,} bytes"),
         ("Sent", f"{done.uploaded_files:,} files, {done.uploaded_bytes:,} bytes; {saved:,} bytes were there already"),
     ]
+    live = pointer if pointer and pointer["name"] == PRODUCTION else None
     command = f"pullprod point production {version['id']} --app {step.app} --reason …"
     return (
         f"### {markdown.text(step.app)} {markdown.code(version['id'])}\n\n{markdown.table(rows)}"
-        f"{_since_production(step, version)}\nTo show it to users: {markdown.code(command)}\n"
+        f"{_since_production(step, version, live)}\n"
+        f"{'Production shows it.' if live else f'To show it to users: {markdown.code(command)}'}\n"
     )
 
 
-def _since_production(step: Step, version: Json) -> str:
-    """Tell which commits users would gain and lose."""
+def _since_production(step: Step, version: Json, live: Json | None) -> str:
+    """Tell which commits users would gain and lose, or did: then production is `live` with the version."""
+    if live and not live["previous"]:
+        return "\nProduction showed nothing before.\n"
+    before = live["previous"] if live else f"pointer:{PRODUCTION}"
     try:
-        between = step.api.get(f"{step.app_path}/diff", **{"from": f"pointer:{PRODUCTION}", "to": version["id"]})
+        between = step.api.get(f"{step.app_path}/diff", **{"from": before, "to": version["id"]})
     except NotFoundError:
         return "\nProduction shows nothing yet.\n"
     except PullprodError as fault:
