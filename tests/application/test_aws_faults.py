@@ -91,7 +91,7 @@ def let_a_name_come(world: AwsWorld) -> object:
 
 Operation = Callable[[AwsWorld], object]
 OPERATIONS: list[Operation] = [publish_new, swap, rollback, prune_app, withdraw, let_a_name_come, reconcile]
-PARTS = {reconcile: 3}  # So that those who run tests at the same time share the longest.
+PARTS: dict[Operation, int] = {reconcile: 3}  # So that those who run tests at the same time share the longest.
 
 
 @pytest.fixture(scope="module")
@@ -203,10 +203,9 @@ def settle(world: AwsWorld) -> None:
     """Let the reconciler do its rounds until nothing is pending."""
     for _ in range(ROUNDS):
         world.stack.names.go_on()
-        report = world.reconcile()
-        if not report.pending:
+        if not world.reconcile().pending:
             return
-    raise AssertionError(report)
+    raise AssertionError(world.reconcile())
 
 
 def check_safe(ports: Ports) -> None:
@@ -252,7 +251,7 @@ def facts(ports: Ports, stack: Stack) -> dict[str, Any]:
             for pointer in reading.pointers(ports, APP)
             for swap in look.history(ports, APP, pointer.name, 1_000, None).items
         ],
-        "objects": sorted(_timeless(key) for key in ports.store.sizes if key not in left),
+        "objects": sorted(_timeless(key) for key in stack.objects() if key not in left),
         "routes": {key: _undated(record) for key, record in stack.routes.items.items()},
         "functions": {name: _function(made) for name, made in stack.lambdas.made.items()},
         "names": {dist.id: dist.aliases for dist in stack.names.cloudfront.dists.values()},
@@ -306,7 +305,7 @@ def test_whichever_call_fails_nothing_accepted_is_lost_and_repeating_finishes_it
     part: int,
     record_property: Callable[[str, object], None],
 ) -> None:
-    before = {reconcile: interrupted, let_a_name_come: renamed}
+    before: dict[Operation, Remembered] = {reconcile: interrupted, let_a_name_come: renamed}
     case = Case(stack, before.get(operation, warm), operation)
     calls, whole = case.undisturbed()
     listed = list(faults(calls))[part :: PARTS.get(operation, 1)]

@@ -116,4 +116,5 @@ def names(request: pytest.FixtureRequest) -> Names:
 @pytest.fixture(params=MANAGED_NAMES, ids=_name)
 def managed(request: pytest.FixtureRequest) -> aws_names.Managed:
     """Names whose DNS is managed."""
-    return request.param(request)
+    plugged: aws_names.Managed = request.param(request)
+    return plugged

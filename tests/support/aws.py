@@ -66,7 +66,7 @@ def intercepted(
 
 def answer(status: int, body: bytes, **headers: str) -> AWSResponse:
     """Return what a service answers; `_` stands for `-` in the headers' names."""
-    named = HeadersDict({name.replace("_", "-"): value for name, value in headers.items()})
+    named: Any = HeadersDict({name.replace("_", "-"): value for name, value in headers.items()})
     return AWSResponse("http://localhost", status, named, _Raw(body))
 
 

@@ -116,16 +116,18 @@ class Stack:
 
     def world(self) -> AwsWorld:
         """Return the control plane of a process that has just begun."""
-        edge, worker = SeenEdge(self.key_values, self.routes), CountedWorker()
-        ledger = DynamoDBLedger(self.items, self.table)
-        store = S3Store(self.files, self.bucket, aws.credentials)
+        # Any, since they stand where a world of this machine has its own.
+        ledger: Any = DynamoDBLedger(self.items, self.table)
+        store: Any = S3Store(self.files, self.bucket, aws.credentials)
+        edge: Any = SeenEdge(self.key_values, self.routes)
         place = replace(lambda_functions.place(self.bucket), prefix="t")
         lambdas: Any = Through("lambda", self.lambdas, self.faults)
-        functions = LambdaFunctions(lambdas, place, self.clock, pause=lambda _: None)
+        functions: Any = LambdaFunctions(lambdas, place, self.clock, pause=lambda _: None)
+        worker = CountedWorker()
         services = zip(("cloudfront", "acm", "route53"), self.names.clients(), strict=True)
         cloudfront, acm, route53 = (Through(name, client, self.faults) for name, client in services)
         managed = Route53Names(CloudFrontDomains(OURS, cloudfront, acm), "Z1", route53)  # type: ignore[arg-type]
-        probe = RecordProbe(edge, S3Store(self.plain_files, self.bucket, aws.credentials))
+        probe = RecordProbe(edge.get, S3Store(self.plain_files, self.bucket, aws.credentials).read)
         ports = Ports(ledger, store, edge, managed, functions, worker, probe, self.clock)
         addresses = Addresses("http", "localhost", 8080)
         return AwsWorld(ledger, store, edge, self.clock, ports, functions, worker, addresses, stack=self)

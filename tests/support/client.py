@@ -93,7 +93,7 @@ class Request:
     body: bytes
 
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Answer = Callable[[BaseHTTPRequestHandler], object]
 
 
 @dataclass

@@ -124,7 +124,8 @@ class StrictStore:
         operation, body = self._operation(request)
         signed = str(request.headers.get("Authorization"))
         assert "AWS4-ECDSA-P256-SHA256" in signed, "only SigV4A is accepted"
-        status, headers = 200, {}
+        status = 200
+        headers: Any = {}
         try:
             self.before(operation)
             with self._lock:
@@ -140,7 +141,8 @@ class StrictStore:
     def _operation(request: AWSPreparedRequest) -> tuple[str, dict[str, Any]]:
         parts = urlsplit(request.url).path.split("/")
         assert unquote(parts[2]) == ARN
-        body = json.loads(request.body) if request.body else {}
+        sent: Any = request.body
+        body = json.loads(sent) if sent else {}
         if len(parts) == 3:
             return "describe", body
         if len(parts) == 4:

@@ -129,7 +129,7 @@ class StrictLambda:
             raise fault("ResourceConflictException", "Alias already exists")
         if given["FunctionVersion"] not in made.versions:
             raise fault("ResourceNotFoundException")
-        facts = {key: given[key] for key in ("Name", "FunctionVersion", "Description") if key in given}
+        facts: Json = {key: given[key] for key in ("Name", "FunctionVersion", "Description") if key in given}
         made.aliases[given["Name"]] = {**facts, "RevisionId": next(_revisions)}
         return dict(made.aliases[given["Name"]])
 

@@ -341,7 +341,8 @@ def _order(record: Record) -> tuple[Sequence[str], str, str]:
 def _taken(service: str) -> dict[str, Shape]:
     """Return what each method of a client takes."""
     model = botocore.session.get_session().get_service_model(service)
-    return {xform_name(name): model.operation_model(name).input_shape for name in model.operation_names}
+    shapes = {xform_name(name): model.operation_model(name).input_shape for name in model.operation_names}
+    return {name: shape for name, shape in shapes.items() if shape}
 
 
 class Checked:

@@ -57,12 +57,13 @@ class SetClock:
 class RecordProbe:
     """Probe: answers as the edge would, from the routes and the store, without the routing rules of the edge."""
 
-    def __init__(self, edge: SqliteEdge, store: DirectoryStore) -> None:
-        self._edge = edge
-        self._store = store
+    def __init__(self, record: Callable[[str], str | None], read: Callable[[str], bytes | None]) -> None:
+        """`record` returns the record under a key of the edge, `read` the bytes under one of the store."""
+        self._record = record
+        self._read = read
 
     def get(self, host: str, path: str, share: str | None = None) -> Answer:  # noqa: ARG002 - as Probe has it.
-        record = self._edge.get(host.split(":", maxsplit=1)[0].removesuffix(".localhost"))
+        record = self._record(host.split(":", maxsplit=1)[0].removesuffix(".localhost"))
         if record is None:
             return Answer(404)
         facts = json.loads(record)
@@ -70,7 +71,7 @@ class RecordProbe:
             return Answer(410)
         name = path.lstrip("/") or "index.html"
         digest = segments.unjoin(facts["s"])[segments.segment_of(name)]
-        there = self._store.read(segments.object_key(facts["a"], digest, name)) is not None
+        there = self._read(segments.object_key(facts["a"], digest, name)) is not None
         return Answer(200 if there or path == "/.well-known/pullprod" else 404, facts["v"])
 
 
@@ -215,7 +216,7 @@ def opened(directory: Path, ledger: Any = None, edge: Any = None) -> Iterator[Wo
     store = DirectoryStore(directory / "store", "http://localhost:8080", clock)
     try:
         functions, worker = ToldFunctions(), CountedWorker()
-        probe = RecordProbe(edge, store)
+        probe = RecordProbe(edge.get, store.read)
         ports = Ports(ledger, store, edge, UnmanagedNames(), functions, worker, probe, clock)
         yield World(ledger, store, edge, clock, ports, functions, worker)
     finally:

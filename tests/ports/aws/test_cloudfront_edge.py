@@ -189,16 +189,18 @@ def test_a_remembered_absence_is_looked_at_again(
     assert store.items == {}
 
 
-def test_a_write_whose_answer_was_lost_can_be_repeated(store: StrictStore, edge: CloudFrontEdge) -> None:
+def test_a_write_whose_answer_was_lost_can_be_repeated(
+    store: StrictStore, edge: CloudFrontEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     edge.show([a_route("a", 1)])
     written = store.write
 
     def lost(*changes: Any) -> dict[str, Any]:
         written(*changes)
-        store.write = written  # type: ignore[method-assign]
+        monkeypatch.setattr(store, "write", written)
         raise Refused("InternalServerException", "the answer is lost")
 
-    store.write = lost  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "write", lost)
     with pytest.raises(Busy):
         edge.show([a_route("a", 2)])
     edge.show([a_route("a", 2)])
@@ -230,7 +232,9 @@ def test_32_writers_of_different_hosts_all_succeed(store: StrictStore, client: A
     assert set(store.items) == {f"host-{number}" for number in range(32)}
 
 
-def test_writers_of_one_pointer_never_leave_a_lower_generation(store: StrictStore, client: Any) -> None:
+def test_writers_of_one_pointer_never_leave_a_lower_generation(
+    store: StrictStore, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[int] = []
     written = store.write
 
@@ -240,7 +244,7 @@ def test_writers_of_one_pointer_never_leave_a_lower_generation(store: StrictStor
         assert {standing(record)[1] for record in store.items.values()} == {seen[-1]}, "all hosts, or none"
         return answer
 
-    store.write = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "write", watched)
 
     def write(generation: int) -> None:
         CloudFrontEdge(client, ARN).show(hosts(generation, 3))
@@ -252,7 +256,7 @@ def test_writers_of_one_pointer_never_leave_a_lower_generation(store: StrictStor
 
 
 def test_hosts_of_a_pointer_are_written_in_one_step_whatever_else_is_written(
-    store: StrictStore, edge: CloudFrontEdge
+    store: StrictStore, edge: CloudFrontEdge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = [[a_route(f"{pointer}-{n}", 1, f"p{pointer}") for n in range(26)] for pointer in range(4)]
     whole: list[bool] = []
@@ -263,7 +267,7 @@ def test_hosts_of_a_pointer_are_written_in_one_step_whatever_else_is_written(
         whole.extend(len({route.key for route in group} & store.items.keys()) in {0, 26} for group in groups)
         return answer
 
-    store.write = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "write", watched)
     edge.show([route for group in groups for route in group])
     assert len(store.items) == 104
     assert all(whole)
@@ -298,11 +302,13 @@ def test_many_records_are_read_page_by_page(store: StrictStore, edge: CloudFront
     assert store.counts()["list"] <= len(keys) // 50 + 1
 
 
-def test_an_error_that_means_nothing_to_us_is_raised(store: StrictStore, edge: CloudFrontEdge) -> None:
+def test_an_error_that_means_nothing_to_us_is_raised(
+    store: StrictStore, edge: CloudFrontEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: Any) -> dict[str, Any]:
         raise Refused("ValidationException", "the store is not ready")
 
-    store.write = refuse  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "write", refuse)
     with pytest.raises(ClientError, match="not ready"):
         edge.show([a_route("a", 1)])
     assert store.calls.count("update") == 1

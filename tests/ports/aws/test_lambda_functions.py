@@ -274,7 +274,8 @@ def test_names_are_names_of_lambda_functions_and_no_two_share_one(aws: Strict, a
 
 def test_lambda_knows_every_runtime_that_we_take() -> None:
     model = botocore.session.get_session().get_service_model("lambda")
-    assert set(RUNTIMES) <= set(model.shape_for("Runtime").enum)
+    known: Any = model.shape_for("Runtime")
+    assert set(RUNTIMES) <= set(known.enum)
 
 
 def test_the_worker_is_woken_without_waiting_for_it() -> None:

@@ -64,7 +64,7 @@ def put(upload: Upload, body: bytes = BODY, **headers: str) -> requests.Response
 
 
 def stored(store: S3Store, key: str = PAGE.key) -> dict[str, Any]:
-    head: dict[str, Any] = store._client.head_object(Bucket=store._bucket, Key=key, ChecksumMode="ENABLED")
+    head: Any = store._client.head_object(Bucket=store._bucket, Key=key, ChecksumMode="ENABLED")
     return {name: head[name] for name in ("ContentType", "CacheControl", "ContentLength", "ChecksumSHA256", "Metadata")}
 
 
@@ -152,7 +152,7 @@ def test_an_address_that_was_used_does_nothing_more(store: S3Store) -> None:
 
 
 def test_an_address_that_has_expired_is_refused(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = botocore.auth.get_current_datetime
+    now = botocore.compat.get_current_datetime
 
     def earlier(remove_tzinfo: bool = True) -> Any:
         return now(remove_tzinfo) - timedelta(seconds=s3_store._UPLOAD_S + 60)
@@ -225,7 +225,7 @@ def counted(store: S3Store) -> Iterator[Counter[str]]:
 
 def test_nothing_is_asked_about_nothing(truthful: S3Store) -> None:
     with counted(truthful) as calls:
-        assert truthful.place([], {PAGE.sha256: PAGE.key}) == truthful.missing([]) == truthful.damaged([]) == []
+        assert (truthful.place([], {PAGE.sha256: PAGE.key}), truthful.missing([]), truthful.damaged([])) == ([], [], [])
     assert calls == {}
 
 
