@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_a_pointer_follows_again_once_its_hold_expired(world: World) -> None:
     assert world.shown("main") == second.id
 
 
-def late(world: World, older: dict[str, object], newer: dict[str, object]) -> tuple[str, str]:
+def late(world: World, older: dict[str, Any], newer: dict[str, Any]) -> tuple[str, str]:
     """Begin an older push, publish a newer one, then let the older finish; return their ids."""
     begun = world.begin(page("older"), **older)
     world.send(begun, page("older"))

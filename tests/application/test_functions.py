@@ -24,7 +24,7 @@ from tests.support.tapped import Killed, counted, killed_at, once, tap
 from tests.support.world import ANN, APP, World, page, program
 
 PRODUCTION = Alias(APP, "api", "production")
-SETTINGS = {"lineage": {"production": "off"}, "retention": Retention(1, 1, 1)}
+SETTINGS: dict[str, Any] = {"lineage": {"production": "off"}, "retention": Retention(1, 1, 1)}
 
 
 def version(world: World, commit: str, body: bytes = b"zip", **facts: Any) -> Version:

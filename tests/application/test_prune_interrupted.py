@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -62,6 +63,11 @@ def at_step(number: int, act: Callable[[], object]) -> Callable[..., None]:
     return once(lambda *_: next(left) == number, act)
 
 
+def keep(kept: list[Any], act: Callable[[], object]) -> None:
+    """Act, and keep what comes of it."""
+    kept.append(act())
+
+
 def check_settled(world: World) -> None:
     """Assert that every version is either whole or gone, and that nothing is left of what is gone."""
     versions = reading.versions(world.ports, APP)
@@ -100,7 +106,7 @@ def test_a_version_that_is_published_at_any_step_keeps_its_segments(scene: Scene
             act: list[Any] = []
             tapped = tap(
                 world.ports,
-                before=at_step(number, lambda w=world, a=act: a.append(w.publish(OLD, "c", branch=None))),
+                before=at_step(number, partial(keep, act, partial(world.publish, OLD, "c", branch=None))),
             )
             prune.run(tapped, APP)
             assert world.content(act[0]) == OLD, f"published before call {number}"
@@ -113,7 +119,7 @@ def test_a_publish_that_begins_at_any_step_and_ends_after_the_prune_is_whole(sce
         with scene.copy() as world:
             act: list[Any] = []
             tapped = tap(
-                world.ports, before=at_step(number, lambda w=world, a=act: a.append(w.begin(OLD, "c", branch=None)))
+                world.ports, before=at_step(number, partial(keep, act, partial(world.begin, OLD, "c", branch=None)))
             )
             prune.run(tapped, APP)
             fresh = world.begin(OLD, "c", branch=None)
@@ -163,7 +169,7 @@ def _kill_after_commit(name: str, _args: object) -> None:
 def test_two_prunes_at_once_do_what_one_does(scene: Scene) -> None:
     for number in scene.steps():
         with scene.copy() as world:
-            tapped = tap(world.ports, before=at_step(number, lambda w=world: prune.run(w.ports, APP)))
+            tapped = tap(world.ports, before=at_step(number, partial(prune.run, world.ports, APP)))
             prune.run(tapped, APP)
             assert world.version(scene.old).state is State.RETIRED
             check_settled(world)

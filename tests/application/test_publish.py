@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pullprod_control_plane.application import follow, keys, look, prune, publish, reading, transfer
 from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.errors import InvalidRequest, NotFound, UploadIncomplete
+from pullprod_control_plane.domain.json import Json
 from pullprod_control_plane.domain.versions import State
 from pullprod_control_plane.ports import Answer, Put
 from tests.support.domain import sha
@@ -62,8 +64,9 @@ def test_finalize_before_every_byte_arrived_names_what_is_missing(world: World) 
     with pytest.raises(UploadIncomplete) as refused:
         world.finalize(begun.version.id)
     assert refused.value.facts["missing_files"] == 30
-    assert len(refused.value.facts["missing"]) == 20
-    assert set(refused.value.facts["missing"]) <= {f"{number}.txt" for number in range(30)}
+    missing: Any = refused.value.facts["missing"]
+    assert len(missing) == 20
+    assert set(missing) <= {f"{number}.txt" for number in range(30)}
     assert world.version(begun.version.id).state is State.UPLOADING
 
 
@@ -124,7 +127,7 @@ def test_an_id_that_belongs_to_other_content_is_refused(world: World) -> None:
 
 def occupy(world: World, digest: str) -> None:
     """Let other files have a segment's digest already."""
-    body = {"sha256": "0" * 64, "state": "complete", "files": 1, "bytes": 1}
+    body: dict[str, Json] = {"sha256": "0" * 64, "state": "complete", "files": 1, "bytes": 1}
     world.ledger.commit([Put(keys.of_segment(APP, digest), body, 0)])
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import pytest
@@ -202,9 +204,12 @@ def test_a_repair_that_is_slower_than_a_configuration_gives_no_host_back(world: 
 def test_an_audit_beside_a_publish_finds_nothing(world: World) -> None:
     world.line("a")
     for number in range(12):
-        count = iter(range(number + 1))
-        act = once(lambda *_, c=count, n=number: next(c, None) == n, lambda n=number: _publish_and_point(world, n))
+        act = once(partial(_is_call, iter(range(number + 1)), number), partial(_publish_and_point, world, number))
         assert audit.audit(tap(world.ports, before=act), APP).findings == []
+
+
+def _is_call(count: Iterator[int], number: int, *_: object) -> bool:
+    return next(count, None) == number
 
 
 def _publish_and_point(world: World, number: int) -> None:

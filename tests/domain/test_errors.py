@@ -13,7 +13,11 @@ from pullprod_control_plane import domain
 from pullprod_control_plane.domain import errors
 from pullprod_control_plane.domain.errors import PullprodError
 
-CLASSES = [found for _, found in inspect.getmembers(errors, inspect.isclass) if found is not PullprodError]
+CLASSES: list[type[PullprodError]] = [
+    found
+    for _, found in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(found, PullprodError) and found is not PullprodError
+]
 TREE = dict(re.findall(r"^[├└]── (\w+) +([a-z-]+)", errors.__doc__ or "", re.MULTILINE))
 
 

@@ -147,7 +147,8 @@ def test_a_refusal_tells_all_verdicts_and_what_would_be_lost() -> None:
         enforce(a_proposal(commits=LOSES), [])
     assert refused.value.facts["guard"] == "lineage"
     assert refused.value.facts["lost"] == list(LOSES.lost)
-    assert [verdict["outcome"] for verdict in refused.value.facts["guards"]] == [
+    guards: Any = refused.value.facts["guards"]
+    assert [verdict["outcome"] for verdict in guards] == [
         "pass", "pass", "refuse", "off", "off", "off",
     ]  # fmt: skip
 
