@@ -16,7 +16,7 @@ from scripts.emulators import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+BLOCKS: list[str] = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
 def block(first_word: str) -> str:

@@ -70,7 +70,12 @@ class World:
         return self.reply
 
     def get(
-        self, path: str, host: str = "www.example.com", method: str = "GET", body: bytes | None = None, **headers: str
+        self,
+        path: str,
+        host: str = "www.example.com",
+        method: str = "GET",
+        body: bytes | str | None = None,
+        **headers: str,
     ) -> Answer:
         """Send one request; underscores in header names stand for hyphens."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)

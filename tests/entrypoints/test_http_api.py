@@ -145,7 +145,7 @@ def test_a_refusal_is_a_problem_document(
 
 @pytest.mark.parametrize("headers", [{"x_long": "a" * 10_240}, {f"x_{number}": "" for number in range(101)}])
 def test_headers_are_bounded_in_number_and_size(both: Both, headers: dict[str, str]) -> None:
-    check(both.call("GET", "/v1/apps", **headers).document, 431, "headers-too-large")
+    check(both.call("GET", "/v1/apps", b"", **headers).document, 431, "headers-too-large")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "application/xml"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_what_is_remembered_is_bounded(clock: SetClock) -> None:
         limited.admit(caller)
         limited.learn(caller, APPS, 200)
         limited.admit(caller)
-    kept = [limited._good, limited._tokens._kept, limited._addresses._kept]
+    kept: list[Any] = [limited._good, limited._tokens._kept, limited._addresses._kept]
     assert [len(one) for one in kept] == [10_000] * 3
 
 

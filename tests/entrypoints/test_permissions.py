@@ -232,7 +232,8 @@ def _rule(role: Role) -> Rule:
 def _token(world: World, role: Role, limits: str) -> str:
     apps, pointers = LIMITS[limits]
     if limits == "a workflow run":
-        return exchange.exchange(world.ports, Genuine(environment=role.value, jti=role.value), *apps, "proof")[1]
+        [app] = apps
+        return exchange.exchange(world.ports, Genuine(environment=role.value, jti=role.value), app, "proof")[1]
     return str(tokens.create(world.ports, tokens.Wanted("caller", role, apps, pointers, 90))[1])
 
 

@@ -107,11 +107,12 @@ def pull_request(head: str, repository_id: int = 74) -> Json:
 
 def test_a_pull_request_has_one_comment_with_the_address_of_its_newest_version(shop: Shop) -> None:
     git(shop.path, "switch", "-q", "-c", "feature/summer")
+    heads: list[str] = []
     for text in ("one", "two"):
-        head = shop.push(text)
-        assert shop.runs("pull-request.yml", "pull_request", pull_request(head)).ok
+        heads.append(shop.push(text))
+        assert shop.runs("pull-request.yml", "pull_request", pull_request(heads[-1])).ok
 
-    (version,) = shop.api.items(f"/v1/apps/shop/versions?commit={head}")
+    (version,) = shop.api.items(f"/v1/apps/shop/versions?commit={heads[-1]}")
     (comment,) = shop.runner.github.comments[PULL_REQUEST]
     assert version["branch"] == "feature/summer"
     assert version["url"] in comment["body"]

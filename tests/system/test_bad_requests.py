@@ -327,7 +327,7 @@ def request(line: bytes, *headers: bytes) -> bytes:
 
 @pytest.mark.parametrize("header", ["X_Bytes", "Authorization", "If_Match"])
 def test_a_header_that_is_no_text_is_refused(server: Server, header: str) -> None:
-    answer = server.get("localhost", "/v1/apps", **{header: b"Bearer \xff\xfe"})
+    answer = server.get("localhost", "/v1/apps", "GET", **{header: b"Bearer \xff\xfe"})
     assert answer.headers["content-type"] == "application/problem+json"
     check(json.loads(answer.body), 422, "invalid-request")
 

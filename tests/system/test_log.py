@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
+import re
+
+import pytest
 
 from pullprod_control_plane.entrypoints.local.server import LogLines
 from tests.support.api import Api
@@ -26,10 +28,9 @@ def test_a_traceback_keeps_its_lines_and_loses_what_steers_a_terminal() -> None:
     def fail() -> None:
         raise ValueError(HOSTILE)
 
-    try:
+    with pytest.raises(ValueError, match=re.escape(HOSTILE)) as failed:
         fail()
-    except ValueError:
-        record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), sys.exc_info())
-    told = LogLines().format(record)
+    raised = (failed.type, failed.value, failed.tb)
+    told = LogLines().format(logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), raised))
     assert told.startswith("failed\nTraceback (most recent call last):\n")
     assert not set("\x1b\x07\u202e") & set(told)

@@ -46,7 +46,8 @@ class Counted:
     work: Work = field(default_factory=Work)
 
     def read(self, wanted: Sequence[Key]) -> list[Item | None]:
-        return self._count(lambda: self.ledger.read(wanted), len(wanted))
+        found: list[Item | None] = self._count(lambda: self.ledger.read(wanted), len(wanted))
+        return found
 
     def scan(self, partition: str, **more: Any) -> list[Item]:
         found: list[Item] = self._count(lambda: self.ledger.scan(partition, **more), 0)
