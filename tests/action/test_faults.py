@@ -169,7 +169,8 @@ def once(monkeypatch: pytest.MonkeyPatch, name: str, when: Any, server: Server) 
     """Kill and restart the server before the first call of that name for which `when` is true."""
     module, kind, method = name.rsplit(".", 2)
     owner = getattr(sys.modules[module], kind)
-    original, done = getattr(owner, method), []
+    original = getattr(owner, method)
+    done: list[bool] = []
     lock = threading.Lock()
 
     def calls(*arguments: Any) -> Any:
@@ -214,7 +215,11 @@ def test_a_step_that_failed_does_not_wait_for_uploads_that_hang(tmp_path: Path) 
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if handler.command == "PUT":
-            says(400)(handler) if hanging.is_set() else (hanging.set(), threading.Event().wait(100))
+            if hanging.is_set():
+                says(400)(handler)
+            else:
+                hanging.set()
+                threading.Event().wait(100)
             return
         announced = json.loads(store.seen[-1].body)
         items = [{**file, "url": f"{store.url}/put", "headers": {}} for file in announced["files"]]

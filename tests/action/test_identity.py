@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pullprod import api as client_api
 from pullprod.config import Connection
-from pullprod.runner import identity
 from pullprod.runner.publish import MaskingApi
 from tests.action.conftest import PUBLISHER, WHO
 from tests.support.api import Api, client
@@ -54,14 +54,14 @@ def test_the_token_is_asked_for_with_the_address_as_audience_and_masked_before_a
 
 def test_every_signature_of_an_upload_address_is_masked(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     addresses: list[str] = []
-    send = identity.Api.call
+    send = client_api.Api.call
 
     def call(self: Any, *arguments: Any) -> Any:
         answer = send(self, *arguments)
         addresses.extend(item["url"] for item in (answer.get("uploads") or {}).get("items", []))
         return answer
 
-    monkeypatch.setattr(identity.Api, "call", call)
+    monkeypatch.setattr(client_api.Api, "call", call)
     done = job.run()
     assert len(addresses) == 2
     for address in addresses:
@@ -195,7 +195,7 @@ def test_a_missing_environment_is_told(job: Job, admin: Api) -> None:
 def test_an_exchange_whose_answer_was_lost_is_repeated_with_a_new_proof(
     job: Job, monkeypatch: pytest.MonkeyPatch, identities: Issuer
 ) -> None:
-    send = identity.Api.call
+    send = client_api.Api.call
     lost: list[str] = []
 
     def call(self: Any, method: str, path: str, *more: Any) -> Any:
@@ -204,7 +204,7 @@ def test_an_exchange_whose_answer_was_lost_is_repeated_with_a_new_proof(
             send(self, method, path, *more)
         return send(self, method, path, *more)
 
-    monkeypatch.setattr(identity.Api, "call", call)
+    monkeypatch.setattr(client_api.Api, "call", call)
     before = len(identities.given)
     assert job.run().code == 0
     assert lost

@@ -36,7 +36,8 @@ LINKED_LATER = re.compile(r"(?<!\w)@\w|(?<!\w)#\d|GH-\d|://|www\.\w|\w\.\w")
 
 
 def rendered(text: str) -> str:
-    return github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
+    html: str = github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
+    return html
 
 
 @pytest.mark.parametrize("text", HOSTILE)

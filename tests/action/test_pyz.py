@@ -125,7 +125,7 @@ def test_a_hostile_checkout_and_environment_change_nothing(pyz: Path, job: Job, 
     (tmp_path / "home" / ".netrc").chmod(0o600)
     write(tmp_path / "home" / ".config" / "pullprod", {"config.toml": "token = 'pp_other'\nnot toml"})
     hostile = {name: str(job.workspace) for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONSTARTUP")}
-    done = run(pyz, job, HOME=str(tmp_path / "home"), PYTHONIOENCODING="latin-1", **hostile)
+    done = run(pyz, job, cwd=job.workspace, HOME=str(tmp_path / "home"), PYTHONIOENCODING="latin-1", **hostile)
     assert (done.code, done.outputs["state"]) == (0, "ready"), done.log
 
 

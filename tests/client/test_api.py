@@ -46,7 +46,7 @@ def test_a_silent_server_is_tried_again(
     api: Api, waits: list[float], broken: Faulty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_api, "_TIMEOUT_S", (5, 0.2))
-    broken.script = [lambda handler: handler.rfile.read(1) and None, says(200, {"ok": True})]
+    broken.script = [lambda handler: handler.rfile.read(1), says(200, {"ok": True})]
     assert api.get("/v1/health") == {"ok": True}
     assert len(waits) == 1
 
@@ -179,8 +179,11 @@ def test_no_proxy_is_asked_for_this_machine(broken: Faulty, monkeypatch: pytest.
 
 
 def test_a_list_is_read_page_by_page_up_to_the_limit(broken: Faulty, api: Api) -> None:
-    broken.script = [says(200, {"items": [1, 2], "next_cursor": "a b"}), says(200, {"items": [3], "next_cursor": "c"})]
-    assert list(api.items("/v1/x", 3, branch=None)) == [1, 2, 3]
+    broken.script = [
+        says(200, {"items": [{"n": 1}, {"n": 2}], "next_cursor": "a b"}),
+        says(200, {"items": [{"n": 3}], "next_cursor": "c"}),
+    ]
+    assert list(api.items("/v1/x", 3, branch=None)) == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert [request.path for request in broken.seen] == ["/v1/x?limit=3", "/v1/x?limit=1&cursor=a+b"]
 
 

@@ -103,7 +103,7 @@ def operation(method: str, path: str) -> dict[str, Any]:
     raise AssertionError(f"the description has no {method} {path}")
 
 
-def conforms(body: bytes, content: dict[str, Any]) -> None:
+def conforms(body: str | bytes, content: dict[str, Any]) -> None:
     schema = next(iter(content.values()))["schema"]
     jsonschema_rs.validate({**schema, "components": DESCRIPTION["components"]}, json.loads(body))
 
@@ -128,7 +128,7 @@ def test_calls_and_answers_of_the_commands_are_those_of_the_description(
         described = operation(call.request.method or "", path)
         asked.add(described["operationId"])
         if call.request.body:
-            conforms(bytes(call.request.body), described["requestBody"]["content"])
+            conforms(call.request.body, described["requestBody"]["content"])
         conforms(call.content, described["responses"][str(call.status_code)]["content"])
     described_ids = {o["operationId"] for operations in DESCRIPTION["paths"].values() for o in operations.values()}
     assert described_ids - asked <= {"health", "getManifest", "listUploads", "revokeToken", "exchangeToken"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-import subprocess
 import sys
+from subprocess import PIPE, Popen, run
 
 import pytest
 
@@ -83,7 +83,7 @@ def site(shell: Shell) -> None:
 
 def killed(shell: Shell, program: str, *arguments: str) -> None:
     command = [sys.executable, "-c", program, *arguments, "publish", "dist"]
-    done = subprocess.run(command, cwd=shell.directory, env=shell.environ, capture_output=True, check=False)
+    done = run(command, cwd=shell.directory, env=shell.environ, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
@@ -115,11 +115,15 @@ def test_two_publishes_of_one_commit_at_once_both_succeed_with_the_same_version(
     shell: Shell, server: Server, ending: str
 ) -> None:
     command = [sys.executable, "-c", WAITS, ending, "publish", "dist", "--json"]
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    both = [subprocess.Popen(command, cwd=shell.directory, env=shell.environ, text=True, **pipes) for _ in range(2)]
+    both = [
+        Popen(command, cwd=shell.directory, env=shell.environ, text=True, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        for _ in range(2)
+    ]
     for one in both:
+        assert one.stdout
         assert one.stdout.readline() == "there\n"
     for one in both:
+        assert one.stdin
         one.stdin.write("\n")
         one.stdin.flush()
     told = [one.communicate(timeout=120) for one in both]

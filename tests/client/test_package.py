@@ -264,7 +264,7 @@ def test_a_directory_with_too_many_entries_is_not_listed_to_its_end(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walk, "MAX_ENTRIES", 10)
-    listed = []
+    listed: list[object] = []
     monkeypatch.setattr(walk, "_is_dir", listed.append)
     write(site, {f"{number}": "" for number in range(100)})
     assert "more than 10 files and directories" in refused(site)
@@ -286,7 +286,7 @@ def test_a_directory_that_cannot_be_listed_is_named(site: Path, monkeypatch: pyt
             raise PermissionError(13, "Permission denied")
         return listed(directory)
 
-    monkeypatch.setattr(walk.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)
     assert "'css/' cannot be read: Permission denied" in refused(site)
 
 

@@ -134,11 +134,11 @@ def test_bisect_goes_around_versions_that_cannot_be_tried_and_says_when_only_suc
 def test_bisect_is_right_wherever_the_bad_and_the_skipped_are(first_bad: int, skipped: set[int]) -> None:
     tried: list[int] = []
 
-    def well(version: int) -> bool | None:
-        tried.append(version)
-        return None if version in skipped else version < first_bad
+    def well(version: Json) -> bool | None:
+        tried.append(version["number"])
+        return None if version["number"] in skipped else version["number"] < first_bad
 
-    found = list(_first_bad(range(9), well))
+    found = [version["number"] for version in _first_bad([{"number": number} for number in range(9)], well)]
     assert first_bad in found
     assert all(version in skipped for version in found[:-1])
     assert len(tried) == len(set(tried)) <= 3 + len(skipped)

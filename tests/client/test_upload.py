@@ -180,10 +180,11 @@ def test_a_store_is_checked_against_the_authorities_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "own.pem"))
-    store = urlsplit("https://store.example")
-    assert upload._store(store).ca_certs == str(tmp_path / "own.pem")
+    store: Any = upload._store(urlsplit("https://store.example"))
+    assert store.ca_certs == str(tmp_path / "own.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    assert upload._store(store).ca_cert_dir == str(tmp_path)
+    store = upload._store(urlsplit("https://store.example"))
+    assert store.ca_cert_dir == str(tmp_path)
 
 
 def test_an_answer_without_end_is_not_read_to_it(broken: Faulty, files: list[PackagedFile]) -> None:
@@ -287,9 +288,13 @@ class Plane:
 
 
 class Quiet:
+    def hashed(self, size: int) -> None: ...
+
     def expect(self, files: int, size: int) -> None: ...
 
     def sent(self, size: int) -> None: ...
+
+    def waits(self) -> None: ...
 
 
 def publishes(broken: Faulty, files: list[PackagedFile]) -> Json:
