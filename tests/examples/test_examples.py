@@ -1,8 +1,9 @@
-"""Every workflow in examples/, run as it stands, against a control plane with the trust policy of docs/action.md."""
+"""Every workflow in examples/, run as it stands, against a control plane with the trust rules of docs/action.md."""
 
 from __future__ import annotations
 
-import json
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from tests.support.api import Api, Json, client
-from tests.support.client import commit, git, repository, write
+from tests.support.client import Shell, commit, git, repository, write
 from tests.support.domain import sha
 from tests.support.github import github
 from tests.support.oidc import issuer
-from tests.support.server import Server
+from tests.support.server import Server, running
 from tests.support.workflows import PULL_REQUEST, ROOT, Run, Runner
 
 EXAMPLES = ROOT / "examples"
 BUILD = "site:\n\tmkdir -p dist\n\tcp index.html dist\n"
 DOCS = (ROOT / "docs" / "action.md").read_text()
-TRUST = json.loads(DOCS.split("```json\n")[1].split("```")[0])["trust"]
+TRUSTS = re.findall(r"^ *pullprod (app trust add .+)$", DOCS, re.MULTILINE)
 
 
 @dataclass
@@ -61,15 +62,28 @@ class Shop:
         return self.api.ok("GET", "/v1/apps/shop/pointers/production")
 
 
+@pytest.fixture(scope="session")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
+    """Return the rules that the commands of docs/action.md make; which server's tokens they are of is left out."""
+    place = tmp_path_factory.mktemp("rules")
+    with github() as hub, running(place / "data") as server, client(server.url, server.token) as api:
+        hub.public = True
+        environ = {"PULLPROD_URL": server.url, "PULLPROD_TOKEN": server.token, "PULLPROD_APP": api.app("shop")}
+        for command in TRUSTS:
+            Shell(place, {**environ, "GITHUB_API_URL": hub.url}).run(*shlex.split(command))
+        made: list[Json] = api.ok("GET", "/v1/apps/shop")["trust"]
+    return [{name: value for name, value in rule.items() if name != "issuer"} for rule in made]
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, rules: list[Json]) -> Iterator[Shop]:
     with ExitStack() as stack:
         issues, hub = stack.enter_context(issuer()), stack.enter_context(github())
         server = Server(tmp_path / "data", options=("--issuer", issues.url)).start()
         stack.callback(server.stop)
         api = stack.enter_context(client(server.url, server.token))
         for app in ("shop", "handbook"):
-            api.app(app, trust=TRUST)
+            api.app(app, trust=rules)
         path = repository(tmp_path / "shop")
         runner = Runner(path, tmp_path / "runner", f"http://localhost:{server.port}", issues, hub)
         yield Shop(path, server, api, runner)

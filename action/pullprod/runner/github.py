@@ -53,7 +53,9 @@ class GitHub:
             PullprodError: GitHub refuses, or does not answer.
         """
         mark = f"<!-- pullprod:{hashlib.sha256(app.encode()).hexdigest()[:16]} -->"
-        body = {"body": f"{mark}\n{markdown}"[:_MAX_COMMENT]}
+        text = f"{mark}\n{markdown}"
+        # Whole lines only: half an entity, or a tag that nothing ends, would show as such.
+        body = {"body": text if len(text) <= _MAX_COMMENT else text[:_MAX_COMMENT].rpartition("\n")[0]}
         ours = self._ours(pull_request, mark)
         if not ours:
             self._call("POST", f"/issues/{pull_request}/comments", _COMMENTS, body)

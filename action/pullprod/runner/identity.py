@@ -6,6 +6,7 @@ Source: https://docs.github.com/actions/reference/security/oidc
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ def _explained(refused: NotAllowedError, run: Run, url: str, app: str) -> str:
     if differs is None or differs["claim"] in {"repository_id", "repository_owner_id"}:
         return (
             f"The app {app} does not trust {repository}: an admin of the control plane runs `pullprod app trust add "
-            f"{repository} --app {app} --repository-id {wanted['repository_id']} --owner-id "
+            f"{repository} --app {shlex.quote(app)} --repository-id {wanted['repository_id']} --owner-id "
             f"{wanted['repository_owner_id']}`."
         )
     return (
