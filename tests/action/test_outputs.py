@@ -9,7 +9,7 @@ import pytest
 
 from pullprod.runner.inputs import COMMANDS
 from pullprod.runner.outcome import NAMES
-from tests.support.client import commit, write
+from tests.support.client import commit, git, write
 from tests.support.oidc import Issuer
 from tests.support.runner import Done, Job
 from tests.support.server import Server
@@ -142,7 +142,7 @@ def test_a_cancelled_job_has_outputs(job: Job, monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_audit_that_finds_very_much_shows_the_beginning(live: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     finding = {"code": "lost-file", "subject": "x" * 100, "detail": "y" * 300, "repaired": False}
-    report = {"ok": False, "checked": {"files": 5_000}, "findings": [finding] * 5_000}
+    report = {"ok": False, "checked": {"files": 5_000}, "findings": [finding] * 5_000, "live_not_on_main": []}
     monkeypatch.setattr("pullprod.api.Api.get", lambda *_, **__: report)
     done = run(live, "audit")
     assert len(done.told("warning")) == 10
@@ -182,6 +182,23 @@ def test_an_audit_that_finds_something_fails_and_says_what(live: Job, server: Se
     assert (done.code, done.outputs["state"]) == (1, "drifted")
     assert done.told("warning")
     assert done.result["findings"]
+
+
+def test_an_audit_tells_what_is_live_and_not_on_main(live: Job) -> None:
+    git(live.workspace, "switch", "-q", "-c", "summer")
+    commit(live.workspace, "three")
+    assert run(live, "publish").code == 0
+    assert run(live, "point", version="branch:summer").code == 0
+    done = run(live, "audit")
+    told = f"production shows {run(live, 'status').outputs['version']}, not on main."
+    assert (done.code, done.lines[0]) == (0, told)
+    assert "not on main" in done.summary
+
+
+def test_a_prune_that_leaves_the_rest_to_the_reconciler_says_so(live: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    pruned = {"dry_run": False, "versions": [], "objects": 9, "bytes": 9, "kept": 1, "pending": True}
+    monkeypatch.setattr("pullprod.api.Api.call", lambda *_, **__: pruned)
+    assert "There is more: the reconciler removes it, within minutes." in run(live, "prune").summary
 
 
 def test_a_publisher_may_not_point(job: Job, identities: Issuer) -> None:

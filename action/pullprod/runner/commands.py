@@ -137,19 +137,24 @@ def prune(step: Step) -> Outcome:
     """Remove the versions that retention lets go."""
     gone = step.api.call("POST", f"{step.app_path}/prune", {"dry_run": False})
     line = f"{len(gone['versions'])} version(s) and {gone['objects']:,} object(s) went, {gone['kept']} version(s) stay."
+    line += " There is more: the reconciler removes it, within minutes." if gone["pending"] else ""
     outputs = {"state": "pruned", "changed": str(bool(gone["versions"] or gone["objects"])).lower()}
     return Outcome(outputs, line, f"{line}\n", result=gone)
 
 
 def audit(step: Step) -> Outcome:
-    """Check chain, routes and files; a finding fails the step."""
+    """Check chain, routes and files; a finding fails the step. What is live, but not on main, is told, too."""
     report = step.api.get(f"{step.app_path}/audit")
+    unmerged = [f"{live['pointer']} shows {live['version']}, not on main." for live in report["live_not_on_main"]]
+    for told in unmerged:
+        workflow.line(told)
     for finding in report["findings"][:_MAX_WARNINGS]:
         workflow.warning(f"{finding['code']} {finding['subject']}: {finding['detail']}")
     checked = ", ".join(f"{count:,} {what}" for what, count in report["checked"].items())
     line = f"{'All is well' if report['ok'] else 'Something is not as the ledger says'}: {checked} checked."
     state = "ok" if report["ok"] else "drifted"
-    summary = f"### Audit of {markdown.text(step.app)}\n\n{line}\n\n{_findings(report['findings'])}"
+    listed = "".join(f"- {markdown.text(told)}\n" for told in unmerged)
+    summary = f"### Audit of {markdown.text(step.app)}\n\n{line}\n\n{_findings(report['findings'])}\n{listed}"
     return Outcome({"state": state}, line, summary, failed=not report["ok"], result=report)
 
 
