@@ -82,5 +82,21 @@ def test_commits_are_told_by_their_first_line_and_at_most_twenty_of_them() -> No
     assert markdown.commits("Gained", []) == ""
 
 
+def differences(*, complete: bool) -> str:
+    counts = {"added_count": 1_500, "changed_count": 0, "removed_count": 0}
+    files = {"added": ["a"] * 1_000, "changed": [], "removed": [], **counts}
+    history = {"gained": [{"commit": "a" * 40, "message": "one"}], "lost": [], "complete": complete}
+    return markdown.differences({"commits": history, "files": files}, "Gained", "Lost")
+
+
+def test_histories_that_do_not_meet_are_told_with_the_fix() -> None:
+    assert "fetch-depth" in differences(complete=False)
+    assert "fetch-depth" not in differences(complete=True)
+
+
+def test_files_are_counted_beyond_those_that_the_api_lists() -> None:
+    assert "1,500 added, 0 changed, 0 removed" in differences(complete=True)
+
+
 def test_long_text_is_cut() -> None:
     assert markdown.text("x" * 5_000) == "x" * 999 + "…"

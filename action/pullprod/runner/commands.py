@@ -89,14 +89,11 @@ def plan(step: Step) -> Outcome:
         {**of_pointer(found["pointer"], changed=False), "version": version["id"], "url": str(version["url"] or "")},
         f"Pointing {step.inputs.pointer} at {version['id']} {verdict}.",
         f"### {markdown.text(step.app)}: {markdown.text(step.inputs.pointer)} → {markdown.code(version['id'])} "
-        f"{verdict}\n\n{markdown.table(guards)}{_differences(found['commits'])}",
+        f"{verdict}\n\n{markdown.table(guards)}"
+        f"{markdown.differences(found, 'Commits gained', 'Commits lost')}",
         sha=version["commit"],
         result=found,
     )
-
-
-def _differences(commits: Json) -> str:
-    return markdown.commits("Commits gained", commits["gained"]) + markdown.commits("Commits lost", commits["lost"])
 
 
 def hold(step: Step) -> Outcome:

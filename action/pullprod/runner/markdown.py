@@ -57,6 +57,14 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]) + "\n"
 
 
+def differences(between: Mapping[str, Any], gained: str, lost: str) -> str:
+    """Return the commits that come and those that go, each under its title, and how many files differ."""
+    history, files = between["commits"], between["files"]
+    apart = "" if history["complete"] else "\nThe histories do not meet: publish with a greater `fetch-depth`.\n"
+    counts = ", ".join(f"{files[f'{kind}_count']:,} {kind}" for kind in ("added", "changed", "removed"))
+    return f"{commits(gained, history['gained'])}{commits(lost, history['lost'])}{apart}\nFiles: {counts}.\n"
+
+
 def commits(title: str, listed: Sequence[Mapping[str, Any]]) -> str:
     """Return a list of commits that come or go, empty if there are none."""
     if not listed:

@@ -174,10 +174,4 @@ def _since_production(step: Step, version: Json, live: Json | None) -> str:
     except PullprodError as fault:
         workflow.warning(f"What differs from production could not be told: {fault}")
         return ""
-    commits, files = between["commits"], between["files"]
-    counts = ", ".join(f"{files[f'{kind}_count']:,} {kind}" for kind in ("added", "changed", "removed"))
-    return (
-        markdown.commits("Gained since production", commits["gained"])
-        + markdown.commits("Lost against production", commits["lost"])
-        + f"\nFiles since production: {counts}.\n"
-    )
+    return markdown.differences(between, "Gained since production", "Lost against production")
