@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from pullprod.api import Api
 from pullprod.runner.inputs import COMMANDS
 from pullprod.runner.outcome import NAMES
 from tests.support.client import commit, git, write
@@ -115,6 +117,24 @@ def test_every_output_is_set_by_a_swap_that_is_held(live: Job, command: str) -> 
     done = run(live, command)
     assert "until Monday" in done.error
     assert done.result["code"] == "pointer-held"
+
+
+@pytest.mark.parametrize("command", ["point", "rollback"])
+def test_a_swap_that_is_not_live_in_time_fails_and_tells_where_the_pointer_stands(
+    live: Job, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    call = Api.call
+
+    def late(self: Any, method: str, path: str, *more: Any) -> dict[str, Any]:
+        answer = call(self, method, path, *more)
+        return {**answer, "pointer": {**answer["pointer"], "state": "applying"}} if "swap" in answer else answer
+
+    monkeypatch.setattr(Api, "call", late)
+    monkeypatch.setattr("pullprod.runner.commands.LIVE_WITHIN_S", 0)
+    done = run(live, command)
+    assert done.error.startswith("Generation 3 of production is decided, but not shown after 0 s.")
+    assert (done.outputs["generation"], done.outputs["state"]) == ("3", "failed")
+    assert done.outputs["version"] == done.result["swap"]["to"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

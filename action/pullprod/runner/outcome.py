@@ -61,8 +61,10 @@ def _cut(value: Any, most: int) -> Any:
 
 
 def failed(problem: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a command that was refused or could not be finished."""
-    return Outcome({"state": "failed"}, str(problem["detail"]), failed=True, result=dict(problem))
+    """Return the outcome of a command that was refused or could not be finished, as a swap that is not live in time."""
+    swap = problem.get("swap")
+    known = of_pointer(problem["pointer"], changed=swap["from"] != swap["to"]) if swap else {}
+    return Outcome({**known, "state": "failed"}, str(problem["detail"]), failed=True, result=dict(problem))
 
 
 def skipped(detail: str) -> Outcome:
