@@ -18,33 +18,15 @@ import hypothesis
 import pytest
 import schemathesis
 from hypothesis.stateful import run_state_machine_as_test
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from tests.support.api import client
+from tests.support.fuzzing import CHECKS, settings
 from tests.support.server import Server
 
 CALLS = int(os.environ.get("PULLPROD_FUZZ_CALLS", "1000"))
 ROLES = ("viewer", "publisher", "releaser", "admin")
-CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance, status_code_conformance]
 MOST = 10  # Calls of a chain. Many end earlier, when nothing follows from an answer.
 _TOO_MANY = 429
-
-
-def settings(examples: int, **more: Any) -> hypothesis.settings:
-    return hypothesis.settings(
-        max_examples=examples,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-        phases=[hypothesis.Phase.generate],
-        **more,
-    )
 
 
 @dataclass

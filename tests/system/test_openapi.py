@@ -1,8 +1,7 @@
-"""The API's description: committed, served, and true under a fuzzer."""
+"""The API's description: served, bounded, and true under a fuzzer, call by call; test_fuzz.py has roles and chains."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,30 +10,16 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from tests.support.api import Api, Json, client
+from tests.support.fuzzing import CHECKS, settings
 from tests.support.server import Server, running
 
 ROOT = Path(__file__).parents[2]
 COMMITTED: Json = json.loads((ROOT / "docs" / "openapi.json").read_text())
-CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance, status_code_conformance]
 OPERATIONS = [
     (method, path) for path, methods in COMMITTED["paths"].items() for method in methods if method != "parameters"
 ]
-FUZZ = hypothesis.settings(
-    max_examples=25,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=[hypothesis.Phase.generate],
-)
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +37,6 @@ def existing(fuzzed: Server) -> dict[str, str]:
         version = api.publish("shop", "fuzzed", {"index.html": b"page"})["id"]
         assert api.point("shop", "production", version).status_code == 200
     return {"app": "shop", "name": "production", "ref": version, "version": version}
-
-
-def test_the_committed_description_is_the_generated_one() -> None:
-    spec = importlib.util.spec_from_file_location("openapi", ROOT / "scripts" / "openapi.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    assert (ROOT / "docs" / "openapi.json").read_text() == script.document() + "\n", "run `make openapi`"
 
 
 def test_the_server_serves_the_committed_description(api: Api) -> None:
@@ -112,7 +88,7 @@ def test_whatever_is_sent_the_answer_is_as_described_and_below_500(
     known = {name: value for name, value in existing.items() if f"{{{name}}}" in path and how == "about what exists"}
     token = {"Authorization": f"Bearer {fuzzed.token}"}
 
-    @FUZZ
+    @settings(25)
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode, path_parameters=known or None))
     def fuzz(case: Any) -> None:
         response = case.call(base_url=fuzzed.url, headers=token, timeout=30)
