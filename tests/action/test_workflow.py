@@ -69,6 +69,15 @@ def test_outputs_hold_any_text_and_only_those_that_were_written(tmp_path: Path) 
     assert read_outputs((tmp_path / "output").read_text()) == values
 
 
+def test_of_a_summary_that_the_runner_would_drop_the_beginning_is_kept(tmp_path: Path) -> None:
+    with mock.patch.dict(os.environ, {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}):
+        workflow.write_summary("one\n" + "| \U0001f600 |\n" * 300_000)
+    kept = (tmp_path / "summary").read_bytes()
+    lines = kept.decode().split("\n")
+    assert 200_000 < len(kept) <= 1024 * 1024
+    assert (lines[0], lines[-1]) == ("one", "| \U0001f600 |")
+
+
 def test_a_result_too_long_for_the_environment_of_a_later_step_has_the_beginning_of_its_lists() -> None:
     findings = [{"code": "lost", "detail": "x" * 100}] * 2_000
     result = json.loads(Outcome({}, "", result={"ok": False, "findings": findings}).all_outputs()["result"])

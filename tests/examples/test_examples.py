@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -52,10 +53,10 @@ class Shop:
         """Return how many stored objects a prune would remove."""
         return int(self.api.ok("POST", "/v1/apps/shop/prune", {"dry_run": True})["objects"])
 
-    def lose_files(self) -> None:
-        """Let every stored file disappear, as a broken disk might."""
+    def lose_files(self, *digests: str) -> None:
+        """Let stored files of these contents disappear, or all of them, as a broken disk might."""
         for blob in (self.server.data / "store" / "blobs").rglob("*"):
-            if blob.is_file():
+            if blob.is_file() and (not digests or blob.stem in digests):
                 blob.unlink()
 
     def production(self) -> Json:
@@ -202,6 +203,17 @@ def test_an_audit_that_finds_something_has_one_issue_open_about_it(shop: Shop) -
 
     (issue,) = shop.runner.github.issues.values()
     assert version in issue["body"]
+
+
+def test_an_audit_that_finds_more_than_an_issue_holds_tells_the_beginning(shop: Shop) -> None:
+    files = {f"{'/'.join(['x' * 80] * 9)}/{number}.html": str(number).encode() for number in range(120)}
+    shop.api.publish("shop", "one", files)
+    shop.lose_files(*(hashlib.sha256(content).hexdigest() for content in files.values()))
+
+    assert not shop.runs("audit.yml", "schedule").ok
+
+    (issue,) = shop.runner.github.issues.values()
+    assert 50_000 < len(issue["body"]) <= 65_536
 
 
 def both(shop: Shop) -> str:

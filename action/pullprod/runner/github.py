@@ -17,6 +17,7 @@ from ..api import Bearer
 from ..config import PRODUCTION
 from ..errors import PullprodError
 from ..repository_ids import GITHUB_HEADERS, GITHUB_TIMEOUT_S
+from .markdown import beginning
 
 _PAGE = 100
 _MAX_PAGES = 50
@@ -53,9 +54,7 @@ class GitHub:
             PullprodError: GitHub refuses, or does not answer.
         """
         mark = f"<!-- pullprod:{hashlib.sha256(app.encode()).hexdigest()[:16]} -->"
-        text = f"{mark}\n{markdown}"
-        # Whole lines only: half an entity, or a tag that nothing ends, would show as such.
-        body = {"body": text if len(text) <= _MAX_COMMENT else text[:_MAX_COMMENT].rpartition("\n")[0]}
+        body = {"body": beginning(f"{mark}\n{markdown}", _MAX_COMMENT)}
         ours = self._ours(pull_request, mark)
         if not ours:
             self._call("POST", f"/issues/{pull_request}/comments", _COMMENTS, body)

@@ -46,6 +46,11 @@ def _flat(value: object, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def beginning(markdown: str, most: int) -> str:
+    """Return at most so many characters, in whole lines: half an entity, or a tag that nothing ends, would show."""
+    return markdown if len(markdown) <= most else markdown[:most].rpartition("\n")[0]
+
+
 def link(url: object) -> str:
     """Return an address as a link to itself, or as text if it does not look like one of ours."""
     found = str(url or "")

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-_MAX_SUMMARY = 1024 * 1024  # Of one step; the runner drops what is longer.
+from .markdown import beginning
+
+_MAX_SUMMARY = 1024 * 1024 // 4  # Characters, of up to 4 bytes; the runner drops a step's summary of more than 1 MiB.
 
 
 def _data(text: str) -> str:
@@ -87,8 +89,8 @@ def write_outputs(values: Mapping[str, str]) -> None:
 
 
 def write_summary(markdown: str) -> None:
-    """Add Markdown to the summary of the job; outside of a runner, do nothing."""
+    """Add Markdown, or the beginning of very much, to the summary of the job; outside of a runner, do nothing."""
     file = os.environ.get("GITHUB_STEP_SUMMARY")
-    if file and len(markdown.encode()) < _MAX_SUMMARY:
+    if file:
         with Path(file).open("a", encoding="utf-8") as summary:
-            summary.write(markdown)
+            summary.write(beginning(markdown, _MAX_SUMMARY))
