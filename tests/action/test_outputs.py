@@ -216,7 +216,7 @@ def test_an_audit_tells_what_is_live_and_not_on_main(live: Job) -> None:
 
 
 def test_a_prune_that_leaves_the_rest_to_the_reconciler_says_so(live: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    pruned = {"dry_run": False, "versions": [], "objects": 9, "bytes": 9, "kept": 1, "pending": True}
+    pruned = {"dry_run": False, "pointers": [], "versions": [], "objects": 9, "bytes": 9, "kept": 1, "pending": True}
     monkeypatch.setattr("pullprod.api.Api.call", lambda *_, **__: pruned)
     assert "There is more: the reconciler removes it, within minutes." in run(live, "prune").summary
 

@@ -10,7 +10,9 @@ from tests.support.world import World, opened
 
 LEDGERS = ["sqlite", "dynamodb"]
 # What is decided by the ledger alone is decided alike on each.
-ON_EVERY_LEDGER = frozenset({"test_follow", "test_holds", "test_prune", "test_revoke", "test_rollback", "test_swap"})
+ON_EVERY_LEDGER = frozenset(
+    {"test_follow", "test_holds", "test_prune", "test_retire", "test_revoke", "test_rollback", "test_swap"}
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -22,7 +22,7 @@ from tests.support.tapped import Killed, counted, once, tap
 from tests.support.world import APP, BOB, World, page, receipt
 
 
-def history(world: World, pointer: str = "production") -> list[str]:
+def history(world: World, pointer: str = "production") -> list[str | None]:
     return [done.to_version for done in look.history(world.ports, APP, pointer, 100, None).items]
 
 

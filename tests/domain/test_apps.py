@@ -51,6 +51,7 @@ def test_what_can_be_meant_passes(facts: dict[str, Any]) -> None:
         pytest.param({"retention": Retention(keep_days=0)}, "retention", id="no days"),
         pytest.param({"retention": Retention(keep_newest=0)}, "retention", id="no newest"),
         pytest.param({"retention": Retention(keep_per_branch=0)}, "retention", id="none per branch"),
+        pytest.param({"retention": Retention(idle_branch_days=0)}, "retention", id="idle at once"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(facts: dict[str, Any], where: str) -> None:

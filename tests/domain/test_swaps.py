@@ -148,3 +148,16 @@ def test_rolling_back_to_what_was_never_shown_can_itself_be_rolled_back() -> Non
 def test_after_a_rollback_pages_of_the_version_before_it_keep_their_files() -> None:
     pointer = rolled_back(pointed("v1", "v2"))
     assert pointer.recent == (("v2", 2),)
+
+
+def test_a_pointer_that_is_retired_shows_and_remembers_nothing_and_its_generations_go_on() -> None:
+    pointer, swap = move(pointed("v1", "v2", "v3"), a_move(None, SwapKind.RETIRE))
+    assert (swap.generation, swap.from_version, swap.to_version) == (4, "v3", None)
+    assert (pointer.retired, pointer.version, pointer.trail, pointer.recent) == (True, None, (), ())
+    back, again = move(pointer, a_move("v4"))
+    assert (back.retired, back.generation, back.trail, back.recent) == (False, 5, (), ())
+    assert (again.from_version, again.previous_hash) == (None, swap.hash)
+
+
+def test_a_pointer_that_never_showed_anything_is_not_retired() -> None:
+    assert not Pointer("shop", "x").retired

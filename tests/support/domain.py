@@ -78,7 +78,7 @@ def a_pointer(name: str = "production", **facts: Any) -> Pointer:
     return Pointer("shop", name, **facts)
 
 
-def a_move(to: str, kind: SwapKind = SwapKind.POINT, **facts: Any) -> Move:
+def a_move(to: str | None, kind: SwapKind = SwapKind.POINT, **facts: Any) -> Move:
     return Move(**{"to": to, "kind": kind, "by": "token:ann", "at": NOW, "reason": "launch", **facts})
 
 

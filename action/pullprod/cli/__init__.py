@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "checkout": ("repository", "Get exactly what is live into the work tree."),
     "bisect": ("repository", "Find the first bad version between a good and a bad one."),
     "revoke": ("admin", "Withdraw a version."),
-    "prune": ("admin", "Remove versions past their retention."),
+    "prune": ("admin", "Retire idle branches' pointers, remove versions past their retention."),
     "audit": ("admin", "Check history, routes and files."),
     "token": ("admin", "Make, list, rotate and revoke API tokens."),
     "app": ("admin", "Create, list, show and configure apps; say which workflows they trust."),

@@ -37,15 +37,19 @@ def revoke_command(context: Context, reference: str, reason: str) -> None:
 @click.option("--run", "really", is_flag=True, help="Really remove; without it, only tell.")
 @connected
 def prune_command(context: Context, really: bool) -> None:  # noqa: FBT001 - click passes flags by name.
-    """Remove versions past their retention, and the files that only they used."""
+    """Retire pointers of idle branches; remove versions past their retention, and the files that only they used."""
     pruned = context.api.call("POST", f"/v1/apps/{context.app}/prune", {"dry_run": not really})
     if context.as_json:
         print_json(pruned)
         return
+    for pointer in pruned["pointers"]:
+        branch, since = clean(pointer["branch"] or "-"), pointer["idle_since"][:10]
+        result(f"{clean(pointer['name'])}  pointer of {branch}, idle since {since}")
     for version in pruned["versions"]:
         result(f"{version['id']}  {clean(version['branch'] or '-')}")
     verb = "removed" if really else "would be removed (add --run)"
-    result(f"{len(pruned['versions'])} version(s), {pruned['objects']:,} objects, {pruned['bytes']:,} bytes {verb}.")
+    what = f"{len(pruned['pointers'])} pointer(s), {len(pruned['versions'])} version(s)"
+    result(f"{what}, {pruned['objects']:,} objects, {pruned['bytes']:,} bytes {verb}.")
     if pruned.get("pending"):
         note("There is more: the reconciler removes it, within minutes.")
 

@@ -131,11 +131,13 @@ def status(step: Step) -> Outcome:
 
 
 def prune(step: Step) -> Outcome:
-    """Remove the versions that retention lets go."""
+    """Retire the pointers of idle branches, and remove the versions that retention lets go."""
     gone = step.api.call("POST", f"{step.app_path}/prune", {"dry_run": False})
-    line = f"{len(gone['versions'])} version(s) and {gone['objects']:,} object(s) went, {gone['kept']} version(s) stay."
+    what = f"{len(gone['pointers'])} pointer(s) of idle branches, {len(gone['versions'])} version(s)"
+    line = f"{what} and {gone['objects']:,} object(s) went, {gone['kept']} version(s) stay."
     line += " There is more: the reconciler removes it, within minutes." if gone["pending"] else ""
-    outputs = {"state": "pruned", "changed": str(bool(gone["versions"] or gone["objects"])).lower()}
+    changed = bool(gone["pointers"] or gone["versions"] or gone["objects"])
+    outputs = {"state": "pruned", "changed": str(changed).lower()}
     return Outcome(outputs, line, f"{line}\n", result=gone)
 
 

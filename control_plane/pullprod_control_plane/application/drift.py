@@ -99,7 +99,7 @@ def repair(ports: Ports, drifted: Sequence[Drift]) -> None:
 
 
 def _correct(ports: Ports, drift: Drift) -> None:
-    """Look again after writing: a version may have been pruned, a host moved, a pointer removed meanwhile."""
+    """Look again after writing: a version may have been pruned, a host moved, a pointer retired meanwhile."""
     if drift.route.locks:  # Its generation has seen to it.
         return
     key, (_, _, pointer) = drift.route.key, drift.route.owner.partition("/")
@@ -113,3 +113,5 @@ def _correct(ports: Ports, drift: Drift) -> None:
         routing.take_down(ports, [key])
     elif "." in key:
         routing.give_back(ports, [key], owner.record)
+    elif owner.record.retired:
+        routing.show_pointer(ports, owner.record)

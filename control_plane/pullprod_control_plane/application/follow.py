@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import cast
 
 from ..domain import guards
@@ -16,14 +17,17 @@ from ..domain.names import Addresses, pointer_candidates
 from ..domain.pointers import Pointer
 from ..domain.roles import RECONCILER, Caller
 from ..domain.swaps import Move, SwapKind
+from ..domain.times import stamp
 from ..domain.versions import State, Version, require_ready
-from ..ports import Check, Delete, Item, Lost, Ports, Put
+from ..ports import Change, Check, Delete, Item, Lost, Ports, Put
 from . import ahead, branches, keys, lineages, moves, proposals, reading, records
 from .ahead import Needs, Scan
 from .moves import Decided, Prepared
 from .reading import Kept
 
 _log = logging.getLogger(__name__)
+
+_OF_LATE = timedelta(hours=12)  # No branch is idle within a day.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,9 @@ def release(ports: Ports, addresses: Addresses, app: App, kept: Kept[Version], c
 
 
 def adopt(ports: Ports, addresses: Addresses, app: App, version: Version, branch: str | None, caller: Caller) -> None:
-    """Let another branch have a version that is ready already: list it there, and let its pointers follow.
+    """Let a branch have a version that is ready already: list it there, and let its pointers follow.
+
+    If its own pointer does not, that is noted there: a branch that publishes is not idle.
 
     Raises:
         VersionNotReady: it is being retired or was revoked since.
@@ -66,15 +72,27 @@ def adopt(ports: Ports, addresses: Addresses, app: App, version: Version, branch
         listed = branches.adopt(ports, version, branch, caller)
         prepared = _moves(ports, addresses, app, version, branch, caller)
         moved = [change for move in prepared for change in move.changes]
-        if not listed and not moved:
+        changes = [*listed, *moved, *_noticed(ports, app, branch, prepared)]
+        if not changes:
             return
         try:
-            ports.ledger.commit([Check(keys.of_version(app.name, version.id), kept.revision), *listed, *moved])
+            ports.ledger.commit([Check(keys.of_version(app.name, version.id), kept.revision), *changes])
         except Lost:
             continue
         _show(ports, prepared, kept.record)
         return
     raise Busy(f"The pointers of {branch} moved too often. Publish again.")
+
+
+def _noticed(ports: Ports, app: App, branch: str, moved: list[Prepared]) -> list[Change]:
+    """Return what says that a branch published, unless its own pointer moves or was used of late."""
+    own, now = _own(ports, app, branch), ports.clock.now()
+    if own is None or own.record.version is None or own.record.name in {move.swap.pointer for move in moved}:
+        return []
+    if own.record.used_at > stamp(now - _OF_LATE):
+        return []
+    noticed = replace(own.record, republished_at=stamp(now))
+    return [Put(keys.of_pointer(app.name, noticed.name), records.encode(noticed), own.revision)]
 
 
 def wait(ports: Ports, kept: Kept[Version], branch: str | None, caller: Caller) -> None:
@@ -118,6 +136,8 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
     """Move a pointer to its branch's newest ready version, if it missed that while it was held and no guard refuses."""
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_pointer(ports, app.name, name)
+        if kept.record.retired:  # There was nothing to miss.
+            return
         found = branches.newest_ready(ports, app.name, kept.record.follows or "")
         if found is None or not _is_news(ports, kept.record, found[0].record):
             return

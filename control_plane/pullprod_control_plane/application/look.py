@@ -83,10 +83,14 @@ def _read(ports: Ports, app: str, entries: list[Item]) -> list[tuple[Item, Versi
 
 
 def pointers(ports: Ports, app: str, limit: int, cursor: str | None) -> Page[Pointer]:
-    """Return a page of pointers, by name."""
-    reading.find_app(ports, app)
+    """Return a page of pointers, by name, without those that are retired, unless they are held or configured.
+
+    It may be short, or empty, with a cursor to go on from.
+    """
+    named = reading.find_app(ports, app).named_pointers()
     scan = Scan(keys.contents(app), keys.POINTER, limit=limit)
-    return reading.page(ports.ledger, scan, records.pointer, cursor)
+    page = reading.page(ports.ledger, scan, records.pointer, cursor)
+    return Page([p for p in page.items if not p.retired or p.hold or p.name in named], page.next_cursor)
 
 
 def history(ports: Ports, app: str, pointer: str, limit: int, cursor: str | None) -> Page[Swap]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..domain import swaps
+from ..domain.names import label
 from ..domain.pointers import Pointer, PointerState
 from ..domain.swaps import Move, Swap
 from ..domain.versions import Version
@@ -64,6 +66,8 @@ def show(ports: Ports, app: str, name: str, generation: int, decided: Decided | 
         if kept.record.generation != generation or kept.record.state is PointerState.APPLIED:
             if pointed:
                 programs.point(ports, kept.record, pointed)
+            if kept.record.generation != generation and _retired(ports, app, name, generation):
+                _restore(ports, kept.record)
             notes.remove(ports, keys.of_pending_swap(app, name, generation))
             return kept.record
         if decided:
@@ -74,6 +78,28 @@ def show(ports: Ports, app: str, name: str, generation: int, decided: Decided | 
         if applied := _applied(ports, Kept(programs.point(ports, kept.record), kept.revision)):
             return applied
     return reading.find_pointer(ports, app, name).record
+
+
+def take_back(ports: Ports, retired: Sequence[Prepared]) -> None:
+    """Take away what the edge shows of pointers that were retired this moment, all at once, and their aliases."""
+    if retired:
+        ports.edge.remove([label(move.swap.pointer, move.swap.app) for move in retired])
+    for move in retired:
+        kept, swap = move.pointer, move.swap
+        if not _applied(ports, Kept(programs.point(ports, kept.record), kept.revision)):
+            show(ports, swap.app, swap.pointer, swap.generation)
+
+
+def _retired(ports: Ports, app: str, name: str, generation: int) -> bool:
+    """Tell whether a generation was a retirement."""
+    swap = reading.one(ports.ledger, keys.of_swap(app, name, generation))
+    return swap is not None and swap.body["to_version"] is None
+
+
+def _restore(ports: Ports, pointer: Pointer) -> None:
+    """Write what a slow retirement may have taken away from the swap that brought the pointer back."""
+    routing.show_pointer(ports, pointer)
+    programs.point(ports, pointer)
 
 
 def try_to_show(ports: Ports, app: str, name: str, generation: int, decided: Decided | None = None) -> Pointer:

@@ -71,9 +71,10 @@ def point(ports: Ports, pointer: Pointer, also: tuple[str, ...] = ()) -> Pointer
     `also` names functions that a slower writer may have given an alias meanwhile.
     """
     names = {*pointer.functions, *also}
-    if not names or pointer.version is None:
+    if not names:
         return pointer
-    digests = _digests(reading.find_version(ports, pointer.app, pointer.version).record)
+    version = reading.find_version(ports, pointer.app, pointer.version).record if pointer.version else None
+    digests = _digests(version) if version else {}
     for name in sorted(names):
         alias = Alias(pointer.app, name, pointer.name)
         ports.functions.point(alias, digests.get(name), pointer.generation)
@@ -96,6 +97,13 @@ def aliases(ports: Ports, app: str) -> Iterator[AliasState]:
 
 
 def repair(ports: Ports, drifted: Iterable[AliasState]) -> None:
-    """Make aliases show what the ledger said when they were looked at; a swap made since wins by its generation."""
+    """Make aliases show what the ledger said when they were looked at; a swap made since wins by its generation.
+
+    One that took the alias away has left no generation, so the pointer is read again.
+    """
     for drift in drifted:
-        ports.functions.point(drift.alias, drift.expected, drift.generation)
+        alias = drift.alias
+        ports.functions.point(alias, drift.expected, drift.generation)
+        kept = reading.kept_pointer(ports, alias.app, alias.pointer)
+        if kept and kept.record.generation != drift.generation:
+            point(ports, kept.record, (alias.function,))

@@ -1,4 +1,4 @@
-"""Pruning: versions past their retention go, and with them every segment that no other version shares.
+"""Pruning: pointers of idle branches retire, versions past their retention go, and with them what only they had.
 
 Each step closes a door before it looks who is inside: a version is marked retiring, then pointers are read
 again; a segment is condemned, then versions are read again. So nothing that was pointed at or published
@@ -16,10 +16,13 @@ from ..domain import retention, segments
 from ..domain.errors import Busy
 from ..domain.json import Json
 from ..domain.names import label
+from ..domain.pointers import Pointer
+from ..domain.retention import Idle
+from ..domain.roles import RECONCILER
 from ..domain.times import stamp
 from ..domain.versions import State, Version
 from ..ports import Delete, Item, Key, Lost, Ports, Put
-from . import contents, keys, reading, records
+from . import contents, keys, reading, records, retire
 from .states import CONDEMNED, DELETED, DELETING
 
 _VERSIONS = 100  # So much is done at once, within seconds.
@@ -32,8 +35,12 @@ _HOLDS_FILES = frozenset({State.UPLOADING, State.PREPARING, State.READY})
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went, or would go: versions, stored objects, their bytes; how many versions stay; whether more is to go."""
+    """What went, or would go: pointers as they were, versions, stored objects, their bytes.
 
+    And how many versions stay; whether more is to go.
+    """
+
+    pointers: list[Idle]
     versions: list[Version]
     objects: int
     bytes: int
@@ -43,21 +50,26 @@ class Pruned:
 
 def plan(ports: Ports, app: str) -> Pruned:
     """Return what a prune would do now; nothing is changed."""
-    versions = reading.versions(ports, app)
-    doomed = _doomed(ports, app, versions)
+    versions, pointers = reading.versions(ports, app), reading.pointers(ports, app)
+    idle = retention.idle(reading.find_app(ports, app), pointers, versions, ports.clock.now())
+    leaving = {one.pointer.name for one in idle}
+    doomed = _doomed(ports, app, versions, [pointer for pointer in pointers if pointer.name not in leaving])
     going = {version.id for version in doomed}
     # A version that stays although it is marked is one that was swapped to just before; a run spares it.
     staying = [_spared(version) for version in versions if version.id not in going]
     unshared = _unreferenced(_segments(ports, app), staying)
-    return _summary(doomed, unshared, sum(v.state in _HOLDS_FILES for v in staying))
+    return _summary(idle, doomed, unshared, sum(v.state in _HOLDS_FILES for v in staying))
 
 
-def run(ports: Ports, app: str) -> Pruned:
-    """Retire what retention lets go, and delete what only that used, as much as can be done at once. Repeatable."""
+def run(ports: Ports, app: str, by: str = RECONCILER) -> Pruned:
+    """Retire what retention lets go, and delete what only that used, as much as can be done at once. Repeatable.
+
+    On whose word pointers retire stands in their history.
+    """
     reading.find_app(ports, app)
     key = keys.of_pending_prune(app)
     known = reading.one(ports.ledger, key)
-    body = known.body if known else {"kind": "prune", "app": app, "at": reading.now(ports)}
+    body = known.body if known else {"kind": "prune", "app": app, "at": reading.now(ports), "by": by}
     _commit_or_leave(ports, Put(key, body, known.revision if known else 0))
     return proceed(ports, app)
 
@@ -65,7 +77,10 @@ def run(ports: Ports, app: str) -> Pruned:
 def proceed(ports: Ports, app: str) -> Pruned:
     """Do the next part of a prune that was asked for; the note about it goes with the last."""
     note = reading.one(ports.ledger, keys.of_pending_prune(app))
-    doomed = _doomed(ports, app, reading.versions(ports, app))
+    versions = reading.versions(ports, app)
+    # First, so that what these alone kept goes along.
+    retired, more = retire.retire(ports, app, versions, _on_whose_word(note))
+    doomed = _doomed(ports, app, versions, reading.pointers(ports, app))
     # Closed to swaps; whoever swapped to one a moment before is found by reading the pointers again.
     _set_states(ports, doomed[:_VERSIONS], State.RETIRING)
     # Also those that an earlier prune marked before it was killed: one of them may be shown by now.
@@ -78,21 +93,24 @@ def proceed(ports: Ports, app: str) -> Pruned:
     ports.edge.remove([label(version.id, app) for version in gone])
     _forget_names(ports, app)
     _drop_leftovers(ports, app)
-    pending = left or max(len(doomed), len(retiring)) > _VERSIONS
+    pending = left or more or max(len(doomed), len(retiring)) > _VERSIONS
     if note and not pending:
         _commit_or_leave(ports, Delete(note.key, note.revision))
     kept = sum(version.state in _HOLDS_FILES for version in reading.versions(ports, app))
-    return replace(_summary(gone, deleted, kept), pending=pending)
+    return replace(_summary(retired, gone, deleted, kept), pending=pending)
 
 
-def _summary(versions: list[Version], removed: Iterable[Item], kept: int) -> Pruned:
+def _on_whose_word(note: Item | None) -> str:
+    return str(note.body.get("by", RECONCILER)) if note else RECONCILER
+
+
+def _summary(pointers: list[Idle], versions: list[Version], removed: Iterable[Item], kept: int) -> Pruned:
     weights = [(int(str(item.body["files"])), int(str(item.body["bytes"]))) for item in removed]
-    return Pruned(versions, sum(files for files, _ in weights), sum(size for _, size in weights), kept)
+    return Pruned(pointers, versions, sum(files for files, _ in weights), sum(size for _, size in weights), kept)
 
 
-def _doomed(ports: Ports, app: str, versions: list[Version]) -> list[Version]:
-    policy = reading.find_app(ports, app).retention
-    return retention.expired(versions, reading.pointers(ports, app), policy, ports.clock.now())
+def _doomed(ports: Ports, app: str, versions: list[Version], pointers: list[Pointer]) -> list[Version]:
+    return retention.expired(reading.find_app(ports, app), versions, pointers, ports.clock.now())
 
 
 def _set_states(ports: Ports, versions: Sequence[Version], becomes: State) -> None:

@@ -122,8 +122,14 @@ def lock(ports: Ports, app: str) -> Kept[Lock]:
 
 
 def pointers(ports: Ports, app: str) -> list[Pointer]:
-    """Return all pointers of an app, by name."""
-    return [records.pointer(item.body) for item in everything(ports.ledger, keys.contents(app), keys.POINTER)]
+    """Return all pointers of an app, by name, also those that are retired."""
+    return [kept.record for kept in kept_pointers(ports, app)]
+
+
+def kept_pointers(ports: Ports, app: str) -> list[Kept[Pointer]]:
+    """Return all pointers of an app with their revisions, by name."""
+    items = everything(ports.ledger, keys.contents(app), keys.POINTER)
+    return [Kept(records.pointer(item.body), item.revision) for item in items]
 
 
 def versions(ports: Ports, app: str) -> list[Version]:

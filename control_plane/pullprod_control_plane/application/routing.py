@@ -46,8 +46,22 @@ def ensure(ports: Ports, version: Version) -> bool:
 
 
 def show_pointer(ports: Ports, pointer: Pointer) -> None:
-    """Write the records of all the pointer's hosts in one step; a pointer that shows nothing has none."""
+    """Write the records of all the pointer's hosts in one step; a pointer that shows nothing has none.
+
+    What is removed has no fence. So a pointer that was retired meanwhile, or came back, is written again as it is then.
+    """
+    for _ in range(reading.ATTEMPTS):
+        _write(ports, pointer)
+        kept = reading.kept_pointer(ports, pointer.app, pointer.name)
+        if kept is None or kept.record.retired == pointer.retired:
+            return
+        pointer = kept.record
+
+
+def _write(ports: Ports, pointer: Pointer) -> None:
     if pointer.version is None:
+        if pointer.retired:
+            ports.edge.remove([label(pointer.name, pointer.app)])
         take_down(ports, pointer.hosts)
         return
     version = reading.find_version(ports, pointer.app, pointer.version).record

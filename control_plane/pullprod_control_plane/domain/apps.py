@@ -17,11 +17,15 @@ _MAX_BRANCH = 255
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What prune keeps beside everything that is shown: young versions, the newest, the newest of each branch."""
+    """What prune keeps beside everything that is shown: young versions, the newest, the newest of each branch.
+
+    A branch to which nothing is published for `idle_branch_days` loses its pointer, and is none of these any more.
+    """
 
     keep_days: int = 90
     keep_newest: int = 20
     keep_per_branch: int = 3
+    idle_branch_days: int = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def check(app: App) -> None:
             raise InvalidRequest(f"A branch name has 1 to {_MAX_BRANCH} characters.", where="follow")
     if bad := [setting for setting in app.lineage.values() if setting not in LINEAGE_SETTINGS]:
         raise InvalidRequest(f"The lineage guard is 'refuse' or 'off', not {bad[0][:80]!r}.", where="guards.lineage")
-    if min(app.retention.keep_days, app.retention.keep_newest, app.retention.keep_per_branch) < 1:
-        raise InvalidRequest("Retention keeps at least 1 of each kind.", where="retention")
+    kept = app.retention
+    if min(kept.keep_days, kept.keep_newest, kept.keep_per_branch, kept.idle_branch_days) < 1:
+        raise InvalidRequest("Retention keeps at least 1 of each kind, for at least 1 day.", where="retention")
     check_rules(app.trust)

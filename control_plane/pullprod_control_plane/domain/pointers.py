@@ -51,7 +51,8 @@ class Pointer:
     """Where a name points, generation 0 meaning nowhere yet.
 
     `trail` lists the versions to roll back to, newest first; `recent` those shown lately, with their generations;
-    `functions` those for which the pointer has, or may have, an alias.
+    `functions` those for which the pointer has, or may have, an alias; `republished_at` is when its branch published
+    what was ready already and did not move it.
     """
 
     app: str
@@ -70,6 +71,18 @@ class Pointer:
     reason: str | None = None
     last_hash: str = ""
     functions: tuple[str, ...] = ()
+    republished_at: str | None = None
+
+    @property
+    def retired(self) -> bool:
+        """Tell whether it showed something once and was taken back. Its next swap goes on from its generation."""
+        return self.version is None and self.generation > 0
+
+    @property
+    def used_at(self) -> str:
+        """Return when it was last moved, let go by a hold, or its branch published again; empty for never."""
+        let_go_at = self.last_hold.ended_at if self.last_hold else None
+        return max(self.moved_at or "", let_go_at or "", self.republished_at or "")
 
     @property
     def previous(self) -> str | None:

@@ -12,23 +12,30 @@ from .pointers import MAX_RECENT, MAX_TRAIL, Pointer, PointerState
 
 
 class SwapKind(str, Enum):
-    """Why a pointer moved: somebody pointed it, rolled it back, it followed its branch, or the system moved it."""
+    """Why a pointer moved: somebody pointed it, rolled it back, it followed its branch, the system moved it.
+
+    Or it was retired, since its branch is idle: then it shows nothing.
+    """
 
     POINT = "point"
     ROLLBACK = "rollback"
     FOLLOW = "follow"
     AUTOMATIC = "automatic"
+    RETIRE = "retire"
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """The record of a swap. `from_version` is None for a pointer's first; `forced` names the guards overridden."""
+    """The record of a swap. `from_version` is None where nothing was shown before, `to_version` where nothing is since.
+
+    `forced` names the guards overridden.
+    """
 
     app: str
     pointer: str
     generation: int
     from_version: str | None
-    to_version: str
+    to_version: str | None
     kind: SwapKind
     by: str
     at: str
@@ -40,9 +47,9 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a caller wants: show `to`, which has these functions, for this reason."""
+    """What a caller wants: show `to`, which has these functions, for this reason; None shows nothing any more."""
 
-    to: str
+    to: str | None
     kind: SwapKind
     by: str
     at: str
@@ -91,7 +98,12 @@ def move(pointer: Pointer, wanted: Move) -> tuple[Pointer, Swap]:
 
 
 def _trail(pointer: Pointer, wanted: Move) -> tuple[str, ...]:
-    """A rollback walks the trail back instead of adding to it, so that two of them in a row do not go in a circle."""
+    """A rollback walks the trail back instead of adding to it, so that two of them in a row do not go in a circle.
+
+    What is retired remembers nothing: prune lets go what it had shown.
+    """
+    if wanted.to is None:
+        return ()
     if wanted.kind is SwapKind.ROLLBACK and wanted.to in pointer.trail:
         return pointer.trail[pointer.trail.index(wanted.to) + 1 :]
     if pointer.version is None or pointer.version == wanted.to:
@@ -99,8 +111,8 @@ def _trail(pointer: Pointer, wanted: Move) -> tuple[str, ...]:
     return (pointer.version, *(v for v in pointer.trail if v != pointer.version))[:MAX_TRAIL]
 
 
-def _recent(pointer: Pointer, to: str) -> tuple[tuple[str, int], ...]:
-    if pointer.version is None:
+def _recent(pointer: Pointer, to: str | None) -> tuple[tuple[str, int], ...]:
+    if pointer.version is None or to is None:
         return ()
     shown = [(pointer.version, pointer.generation), *pointer.recent]
     newest = {version: generation for version, generation in reversed(shown) if version != to}

@@ -193,12 +193,12 @@ class Pointer(Answered):
 
 
 class Swap(Answered):
-    """The record of one move of one pointer."""
+    """The record of one move of one pointer; `to` is null where it was retired and shows nothing since."""
 
     pointer: str
     generation: int
     from_version: Annotated[str | None, Field(alias="from")]
-    to_version: Annotated[str, Field(alias="to")]
+    to_version: Annotated[str | None, Field(alias="to")]
     kind: str
     by: str
     at: str
@@ -231,10 +231,20 @@ class PrunedVersion(Answered):
     published_at: str | None
 
 
+class PrunedPointer(Answered):
+    """A branch's pointer that is retired, what it showed, and since when the branch is idle."""
+
+    name: str
+    branch: str | None
+    version: str | None
+    idle_since: str
+
+
 class Pruned(Answered):
     """What a prune removed, or would remove; while it is `pending`, the reconciler removes more."""
 
     dry_run: bool
+    pointers: list[PrunedPointer]
     versions: list[PrunedVersion]
     objects: int
     bytes: int

@@ -11,6 +11,7 @@ from ...application import look, naming, reading, references
 from ...application.diff import Files
 from ...application.exchange import Explained
 from ...application.follow import Stayed
+from ...application.prune import Pruned
 from ...application.publish import Begun
 from ...application.reading import Page
 from ...application.swap import Done, Plan
@@ -20,6 +21,7 @@ from ...domain.hosts import Claim
 from ...domain.lineage import Difference
 from ...domain.locks import Lock
 from ...domain.pointers import Pointer
+from ...domain.retention import Idle
 from ...domain.roles import Token
 from ...domain.swaps import Swap
 from ...domain.trust import Mismatch, Rule
@@ -42,11 +44,7 @@ def app(control: ControlPlane, record: App) -> answered.App:
         follow=dict(record.follow),
         main=record.main,
         guards=taken.GuardsTaken.model_validate({"lineage": dict(record.lineage)}),
-        retention=taken.RetentionTaken(
-            keep_days=record.retention.keep_days,
-            keep_newest=record.retention.keep_newest,
-            keep_per_branch=record.retention.keep_per_branch,
-        ),
+        retention=taken.RetentionTaken(**asdict(record.retention)),
         drift=record.drift,
         trust=[_rule(rule) for rule in record.trust],
         created_at=record.created_at,
@@ -222,6 +220,28 @@ def _line(control: ControlPlane, app_name: str, sha: str) -> compared.CommitLine
     if newest is None:
         return compared.CommitLine(commit=sha, message=None, version=None)
     return compared.CommitLine(commit=sha, message=newest.message.partition("\n")[0], version=newest.id)
+
+
+def pruned(record: Pruned, *, dry_run: bool) -> answered.Pruned:
+    """Return what a prune removed, or would remove."""
+    return answered.Pruned(
+        dry_run=dry_run,
+        pointers=[_idle(idle) for idle in record.pointers],
+        versions=[
+            answered.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in record.versions
+        ],
+        objects=record.objects,
+        bytes=record.bytes,
+        kept=record.kept,
+        pending=record.pending,
+    )
+
+
+def _idle(record: Idle) -> answered.PrunedPointer:
+    pointer = record.pointer
+    return answered.PrunedPointer(
+        name=pointer.name, branch=pointer.follows, version=pointer.version, idle_since=record.since
+    )
 
 
 def files(record: Files) -> compared.Files:

@@ -102,11 +102,15 @@ class ManifestTaken(Taken):
 
 
 class RetentionTaken(Taken):
-    """What prune keeps beside everything that is shown."""
+    """What prune keeps beside everything that is shown.
+
+    The pointer of a branch to which nothing was published for `idle_branch_days` is retired, until the next publish.
+    """
 
     keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     keep_newest: Annotated[int, Field(ge=1, le=100_000)] = 20
     keep_per_branch: Annotated[int, Field(ge=1, le=1_000)] = 3
+    idle_branch_days: Annotated[int, Field(ge=1, le=36_500)] = 180
 
 
 class GuardsTaken(Taken):

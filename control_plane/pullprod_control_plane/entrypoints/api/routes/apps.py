@@ -63,22 +63,13 @@ def _rule(body: taken.RuleTaken, issuer: str) -> Rule:
 
 @router.post("/v1/apps/<app>/prune", tags=["apps"], operation_id="prune", responses=READS)
 def prune_app(app: AppName, body: Annotated[taken.PruneTaken, Body()]) -> Response[answered.Pruned]:
-    """Remove the versions that retention lets go, or tell which those are."""
+    """Retire pointers of idle branches, remove the versions that retention lets go; or tell which those are."""
     if not body.dry_run:  # Who may only look must not write, not even a receipt.
         access.require(router, Call.PRUNE, app)
         access.once(router)
-    ports = access.control(router).ports
-    pruned = prune.plan(ports, app) if body.dry_run else prune.run(ports, app)
-    gone = [answered.PrunedVersion(id=v.id, branch=v.branch, published_at=v.published_at) for v in pruned.versions]
+    ports, by = access.control(router).ports, access.caller(router).principal
     return ok(
-        answered.Pruned(
-            dry_run=body.dry_run,
-            versions=gone,
-            objects=pruned.objects,
-            bytes=pruned.bytes,
-            kept=pruned.kept,
-            pending=pruned.pending,
-        )
+        present.pruned(prune.plan(ports, app) if body.dry_run else prune.run(ports, app, by), dry_run=body.dry_run)
     )
 
 

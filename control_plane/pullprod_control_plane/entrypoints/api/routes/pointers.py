@@ -21,7 +21,7 @@ router = Router()  # type: ignore[no-untyped-call] # Powertools leaves it unanno
 
 @router.get("/v1/apps/<app>/pointers", tags=["pointers"], operation_id="listPointers", responses=READS)
 def list_pointers(app: AppName, limit: Limit = 100, cursor: Cursor = None) -> Response[answered.Pointers]:
-    """List pointers, by name."""
+    """List pointers, by name. Those of idle branches that prune retired are left out, so a page may be short."""
     control = access.control(router)
     page = look.pointers(control.ports, app, limit, cursor)
     return ok(answered.Pointers(items=[present.pointer(control, p) for p in page.items], next_cursor=page.next_cursor))
