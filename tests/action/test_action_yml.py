@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,8 +28,7 @@ def test_it_is_one_step_that_uses_no_other_action_and_no_expression_in_its_scrip
 
 def test_every_input_is_described_and_handed_over() -> None:
     assert all(facts["description"] for facts in ACTION["inputs"].values())
-    handed = [re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) \}\}", value)[1] for value in STEP["env"].values()]  # type: ignore[index]
-    assert sorted(handed) == sorted(ACTION["inputs"])
+    assert sorted(STEP["env"].values()) == sorted(f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"])
 
 
 def test_every_output_is_described_and_comes_from_the_step() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -115,10 +117,10 @@ def test_a_commit_has_the_status_of_that_name(hub: GitHub) -> None:
         (lambda c: c.status(SHA, "shop", "success", "x", ""), "statuses: write"),
     ],
 )
-def test_a_missing_permission_is_named(hub: GitHub, call: object, permission: str) -> None:
+def test_a_missing_permission_is_named(hub: GitHub, call: Callable[[Any], object], permission: str) -> None:
     hub.tokens["ghs_none"] = Token({"contents": "read"})
     with pytest.raises(MissingPermissionError, match=f"add `{permission}`"):
-        call(client(hub, "ghs_none"))  # type: ignore[operator]
+        call(client(hub, "ghs_none"))
 
 
 def test_a_token_that_is_none_an_unknown_commit_and_an_outage_are_told_apart(hub: GitHub) -> None:

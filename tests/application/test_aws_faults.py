@@ -210,7 +210,8 @@ def settle(world: AwsWorld) -> None:
 
 def check_safe(ports: Ports) -> None:
     """Nothing is so, not for a moment, that must never be: what is not ready or not whole is shown, a chain breaks."""
-    for key, record in ports.edge.items.items():  # type: ignore[attr-defined]
+    edge: Any = ports.edge
+    for key, record in edge.items.items():
         shown = json.loads(record)
         version = reading.find_version(ports, APP, shown["v"]).record
         if "gone" in shown:

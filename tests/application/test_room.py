@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,7 @@ def test_at_a_crowded_edge_pointers_and_withdrawn_versions_are_still_missed(worl
 
 def test_a_round_makes_room_at_the_edge(world: World) -> None:
     full = crowded(world)
-    full.ports.edge.spares = 7  # type: ignore[attr-defined]
+    edge: Any = full.ports.edge
+    edge.spares = 7
     assert full.reconcile().evicted == 7
     assert reconcile.one_round(world.ports, world.addresses).evicted == 0

@@ -74,7 +74,8 @@ class Watched:
     def send(self, method: str, path: str, body: Mapping[str, Any], **headers: str) -> tuple[dict[str, Any], Line]:
         """Return the answer to a request, and its calls. The edge knows nothing yet, as in a process just begun."""
         line = Line()
-        self.world.ports.edge._view = None  # type: ignore[attr-defined]
+        edge: Any = self.world.ports.edge
+        edge._view = None
         sent = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **headers}
         api = HttpApi(ControlPlane(self.world.ports, self.world.addresses, _verifier))
         request = event(method, f"/v1/apps/{APP}/pointers/{path}", sent, json.dumps(body).encode())

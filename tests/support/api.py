@@ -85,10 +85,10 @@ class Api:
             wanted = {"cursor": page["next_cursor"]}
             page = self.ok("POST", f"/v1/apps/{app}/versions/{begun['version']['id']}/uploads", wanted)
 
-    def upload(self, item: Json, content: object) -> requests.Response:
+    def upload(self, item: Json, content: Any) -> requests.Response:
         """Send one content to its address, which says `localhost`; every name under it is this machine."""
         url = item["url"].replace("localhost", "127.0.0.1", 1)
-        return self.session.put(url, data=content, headers=item["headers"], timeout=120)  # type: ignore[arg-type]
+        return self.session.put(url, data=content, headers=item["headers"], timeout=120)
 
     def point(self, app: str, pointer: str, version: str, reason: str = "a test", **more: Any) -> requests.Response:
         """Swap a pointer."""

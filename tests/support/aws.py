@@ -24,8 +24,9 @@ _CONFIG = Config(connect_timeout=5, read_timeout=60, s3={"addressing_style": "pa
 
 def fresh(service: str, url: str, **config: Any) -> Any:
     """Return a boto3 client of `service` at `url`; `config` is put on top of ours."""
-    made = boto3.session.Session().client(
-        service,  # type: ignore[call-overload]
+    session: Any = boto3.session.Session()
+    made = session.client(
+        service,
         endpoint_url=url,
         region_name=REGION,
         aws_access_key_id=ACCESS_KEY,

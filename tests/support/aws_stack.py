@@ -125,8 +125,9 @@ class Stack:
         functions: Any = LambdaFunctions(lambdas, place, self.clock, pause=lambda _: None)
         worker = CountedWorker()
         services = zip(("cloudfront", "acm", "route53"), self.names.clients(), strict=True)
-        cloudfront, acm, route53 = (Through(name, client, self.faults) for name, client in services)
-        managed = Route53Names(CloudFrontDomains(OURS, cloudfront, acm), "Z1", route53)  # type: ignore[arg-type]
+        watched: list[Any] = [Through(name, client, self.faults) for name, client in services]
+        cloudfront, acm, route53 = watched
+        managed = Route53Names(CloudFrontDomains(OURS, cloudfront, acm), "Z1", route53)
         probe = RecordProbe(edge.get, S3Store(self.plain_files, self.bucket, aws.credentials).read)
         ports = Ports(ledger, store, edge, managed, functions, worker, probe, self.clock)
         addresses = Addresses("http", "localhost", 8080)
@@ -173,7 +174,8 @@ class Stack:
         ledger: Any = MemoryLedger(_item(row) for row in self._rows())
         edge: Any = Routes(dict(self.routes.items))
         place = replace(lambda_functions.place(self.bucket), prefix="t")
-        functions = LambdaFunctions(self.lambdas, place, self.clock)  # type: ignore[arg-type]
+        lambdas: Any = self.lambdas
+        functions = LambdaFunctions(lambdas, place, self.clock)
         store: Any = Objects(self.objects(), self._read)
         probe: Any = None
         return Ports(ledger, store, edge, names.plugged(self.names), functions, CountedWorker(), probe, self.clock)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,11 +128,11 @@ class Server:
             self.token = self.process.stdout.readline().removeprefix("admin token: ").strip()
         return True
 
-    def _end(self, signal: object) -> None:
+    def _end(self, signal: Callable[[subprocess.Popen[str]], None]) -> None:
         process, self.process = self.process, None
         if process is None:
             return
-        signal(process)  # type: ignore[operator]
+        signal(process)
         process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
