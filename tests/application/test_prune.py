@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pullprod_control_plane.application import keys, look, prune, reading, revoke, states
+from pullprod_control_plane.application import keys, layouts, look, prune, reading, revoke, states
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import VersionNotReady
 from pullprod_control_plane.domain.versions import State, Version
@@ -182,7 +182,8 @@ def test_a_version_that_an_interrupted_prune_marked_is_finished_however_young_it
     assert world.begin(page("a"), "a", branch=None).created
 
 
-def test_the_name_of_a_deleted_segment_is_free_again_after_a_day(world: World) -> None:
+def test_the_name_of_a_deleted_segment_is_free_again_after_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layouts, "_WORTHWHILE", 1_000)  # So that no version shares the segments of another.
     old, _ = old_and_new(world)
     prune.run(world.ports, APP)
     files = {**SHARED, "index.html": b"old", "0.txt": b"old"}

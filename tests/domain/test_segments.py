@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from pullprod_control_plane.domain import segments
 from pullprod_control_plane.domain.manifests import File
-from pullprod_control_plane.domain.segments import COUNT, IMMUTABLE, REVALIDATE, Segment, cache_class, segment_of, split
+from pullprod_control_plane.domain.segments import (
+    COUNT,
+    IMMUTABLE,
+    MAX_PATCHED,
+    REVALIDATE,
+    SLOTS,
+    Segment,
+    cache_class,
+    segment_of,
+    slot_of,
+    split,
+)
 from tests.support.domain import a_file
 
 VECTORS = json.loads((Path(__file__).parents[2] / "edge" / "segments.json").read_text(encoding="utf-8"))["vectors"]
@@ -19,9 +30,9 @@ PATHS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3
 FILES = st.lists(PATHS, unique=True, max_size=40).map(lambda paths: [a_file(path) for path in paths])
 
 
-@pytest.mark.parametrize(("path", "number"), VECTORS)
-def test_a_path_has_the_segment_that_the_edge_looks_in(path: str, number: int) -> None:
-    assert segment_of(path) == number
+@pytest.mark.parametrize(("path", "slot"), VECTORS)
+def test_a_path_has_the_slot_and_the_segment_that_the_edge_looks_in(path: str, slot: int) -> None:
+    assert (slot_of(path), segment_of(path)) == (slot, slot % COUNT)
 
 
 @given(FILES)
@@ -47,6 +58,39 @@ def test_digests_join_into_what_a_route_carries_and_come_apart_again(files: list
     joined = segments.join(digests)
     assert len(joined) == 512
     assert segments.unjoin(joined) == digests
+
+
+SLOT_SETS = st.sets(st.integers(0, SLOTS - 1), max_size=MAX_PATCHED)
+
+
+@given(SLOT_SETS)
+def test_a_patch_is_read_as_it_was_written(slots: set[int]) -> None:
+    written = segments.write_patch("abcd_-19", slots)
+    assert segments.read_patch(written) == ("abcd_-19" if slots else "", slots)
+    assert len(json.dumps(written)) == (8 + 2 * len(slots) if slots else 0) + 2, "nothing in it is escaped"
+
+
+@given(SLOT_SETS, st.integers(0, SLOTS - 1))
+def test_a_slot_is_found_in_a_patch_only_if_it_is_there(slots: set[int], sought: int) -> None:
+    """As the edge looks: anywhere after the digest."""
+    there = segments.write_patch("", {sought}) in segments.write_patch("", slots)
+    assert there == (sought in slots)
+
+
+@given(FILES, FILES, SLOT_SETS)
+def test_with_its_patch_a_version_has_its_own_files_and_none_of_the_others(
+    files: list[File], others: list[File], slots: set[int]
+) -> None:
+    """Whatever the other version's patch, `slots`, replaced in its segments."""
+    parts = split(others)
+    patch, of = segments.patch(files, others, slots)
+    digests = [f"{number:08}" for number in range(COUNT)]
+    place = segments.places(segments.join(digests), segments.write_patch("p" * 8, of))
+    stored = {(digests[part.number], file.path): file for part in parts for file in part.files}
+    stored = {at: file for at, file in stored.items() if slot_of(file.path) not in slots}  # Unknown what is there.
+    stored |= {("p" * 8, file.path): file for file in patch.files}
+    for path in {file.path for file in (*files, *others)}:
+        assert stored.get((place(path), path)) == next((file for file in files if file.path == path), None)
 
 
 @given(FILES.filter(bool), st.integers(0))

@@ -24,9 +24,9 @@ _GLOBALS = words(
 )
 _METHODS = words(
     "abs apply assign call charAt charCodeAt concat createHash createHmac createRequestOriginGroup decode digest "
-    "encode endsWith every exec exists exp filter find findIndex floor forEach from get hasOwnProperty includes "
-    "indexOf isArray join keys kvs lastIndexOf log map match max meta min now padEnd padStart parse pop pow push "
-    "rawQueryString reduce repeat replace reverse round search shift slice some sort split startsWith stringify "
+    "encode endsWith every exec exists exp filter find findIndex floor forEach from fromCharCode get hasOwnProperty "
+    "includes indexOf isArray join keys kvs lastIndexOf log map match max meta min now padEnd padStart parse pop pow "
+    "push rawQueryString reduce repeat replace reverse round search shift slice some sort split startsWith stringify "
     "substring test toLowerCase toString toUpperCase trim unshift update updateRequestOrigin values"
 )
 _MODULES = frozenset({"'crypto'", "'querystring'", "'buffer'"})

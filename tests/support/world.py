@@ -70,7 +70,7 @@ class RecordProbe:
         if facts.get("gone"):
             return Answer(410)
         name = path.lstrip("/") or "index.html"
-        digest = segments.unjoin(facts["s"])[segments.segment_of(name)]
+        digest = segments.places(facts["s"], facts.get("d", ""))(name)
         there = self._read(segments.object_key(facts["a"], digest, name)) is not None
         return Answer(200 if there or path == "/.well-known/pullprod" else 404, facts["v"])
 

@@ -46,9 +46,9 @@ def files(ports: Ports, version: Version) -> tuple[File, ...]:
 
 def objects(version: Version, listed: Iterable[File], digests: Sequence[str] | None = None) -> list[StoredObject]:
     """Return the objects that a version's files and zips are stored as, all or those of the segments `digests`."""
-    names = segments.unjoin(version.segments)
+    place = segments.places(version.segments, version.patch)
     wanted = None if digests is None else frozenset(digests)
-    placed = [(file, names[segments.segment_of(file.path)]) for file in listed] + _zips(version)
+    placed = [(file, place(file.path)) for file in listed] + _zips(version)
     return [_object(version.app, digest, file) for file, digest in placed if wanted is None or digest in wanted]
 
 

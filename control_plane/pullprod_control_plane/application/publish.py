@@ -5,19 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..domain import manifests, routes, segments
+from ..domain import manifests, routes
 from ..domain.errors import Busy, InvalidRequest
-from ..domain.json import Json
 from ..domain.manifests import Manifest
 from ..domain.names import Addresses
 from ..domain.roles import Caller
-from ..domain.segments import Segment
 from ..domain.versions import State, Version, require_ready
-from ..ports import Change, Check, Delete, Item, Lost, Ports, Put, StoredObject, Upload
-from . import ahead, branches, contents, follow, health, keys, lineages, programs, reading, records, routing, transfer
+from ..ports import Change, Delete, Lost, Ports, Put, StoredObject, Upload
+from . import (
+    ahead,
+    branches,
+    contents,
+    follow,
+    health,
+    keys,
+    layouts,
+    lineages,
+    programs,
+    reading,
+    records,
+    relatives,
+    routing,
+    transfer,
+)
 from .ahead import Needs
+from .layouts import Layout
 from .reading import Kept, Page
-from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
+from .relatives import Relatives
+from .states import COMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +58,9 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
     configured = reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_version(ports, app, manifest.version_id())
+        kin = relatives.of(ports, app, manifest.commit.branch)
         try:
-            version, new = _announced(ports, app, caller, manifest, kept)
+            version, new = _announced(ports, app, caller, manifest, kept, kin)
             if kept and new is None:
                 follow.wait(ports, kept, manifest.commit.branch, caller)
         except Lost:
@@ -52,7 +68,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
         if version.state is State.READY:
             follow.adopt(ports, addresses, configured, version, manifest.commit.branch, caller)
             return Begun(version, new is not None, Page([], None), [])
-        plan = transfer.plan(ports, version, manifest.files, new or frozenset())
+        plan = transfer.plan(ports, version, manifest.files, new or frozenset(), kin)
         return Begun(version, new is not None, plan.page, plan.missing)
     raise Busy("Too many publishes of this app at once. Try again.")
 
@@ -113,36 +129,36 @@ def _needs(app: str, version: str) -> Needs:
 
 
 def _announced(
-    ports: Ports, app: str, caller: Caller, manifest: Manifest, kept: Kept[Version] | None
+    ports: Ports, app: str, caller: Caller, manifest: Manifest, kept: Kept[Version] | None, kin: Relatives
 ) -> tuple[Version, frozenset[str] | None]:
     """Return the version, recorded anew unless it was known already and not retired.
 
     If it was, the digests of those segments come with it that nothing can have been sent to before.
     """
     if kept is None:
-        return _record(ports, app, caller, manifest, revision=0)
+        return _record(ports, app, caller, manifest, kin, revision=0)
     if kept.record.digest != manifest.digest() or kept.record.commit != manifest.commit.sha:
         raise InvalidRequest(f"The id {kept.record.id} already belongs to other content. Commit again to get another.")
     if kept.record.state is State.RETIRED:
-        return _record(ports, app, caller, manifest, revision=kept.revision)
+        return _record(ports, app, caller, manifest, kin, revision=kept.revision)
     if kept.record.state in {State.RETIRING, State.REVOKED}:
         require_ready(kept.record)
     return kept.record, None
 
 
 def _record(
-    ports: Ports, app: str, caller: Caller, manifest: Manifest, revision: int
+    ports: Ports, app: str, caller: Caller, manifest: Manifest, kin: Relatives, revision: int
 ) -> tuple[Version, frozenset[str]]:
-    split, conditions = _claim_segments(ports, app, manifest)
-    version = _version(ports, app, caller.principal, manifest, split)
+    layout = layouts.choose(ports, app, manifest, kin)
+    version = _version(ports, app, caller.principal, manifest, layout)
     changes = [
         Put(keys.of_version(app, version.id), records.encode(version), revision),
         *lineages.recorded(ports, app, manifest.commit),
         *branches.index(version, manifest.commit.branch, caller),
-        *conditions,
+        *layout.claims,
     ]
     _commit_with_manifest(ports, version, manifest, changes)
-    return version, frozenset(keys.digest_of(claim.key) for claim in conditions if not claim.expected)
+    return version, frozenset(keys.digest_of(claim.key) for claim in layout.claims if not claim.expected)
 
 
 def _commit_with_manifest(ports: Ports, version: Version, manifest: Manifest, changes: Sequence[Change]) -> None:
@@ -158,7 +174,7 @@ def _commit_with_manifest(ports: Ports, version: Version, manifest: Manifest, ch
         raise
 
 
-def _version(ports: Ports, app: str, by: str, manifest: Manifest, split: list[Segment]) -> Version:
+def _version(ports: Ports, app: str, by: str, manifest: Manifest, layout: Layout) -> Version:
     commit = manifest.commit
     return Version(
         id=manifest.version_id(),
@@ -172,59 +188,17 @@ def _version(ports: Ports, app: str, by: str, manifest: Manifest, split: list[Se
         published_by=by,
         state=State.UPLOADING,
         files=len(manifest.files),
-        bytes=sum(file.size for part in split for file in part.files),
-        segments=segments.join([segment.digest for segment in split[: segments.COUNT]]),
+        bytes=sum(file.size for file in manifest.files) + sum(function.size for function in manifest.functions),
+        segments=layout.segments,
+        patch=layout.patch,
         digest=manifest.digest(),
         site=manifest.site,
         health=manifest.health,
         tags=commit.tags,
         dirty=commit.dirty,
         functions=manifest.functions,
-        zips=tuple(segment.digest for segment in split[segments.COUNT :]),
+        zips=layout.zips,
     )
-
-
-def _claim_segments(ports: Ports, app: str, manifest: Manifest) -> tuple[list[Segment], list[Change]]:
-    """Return the version's segments under digests that are theirs, and what must hold when the version is recorded."""
-    split = [*segments.split(manifest.files), *segments.of_functions(manifest.functions)]
-    known = _known(ports, app, split)
-    changes: list[Change] = []
-    taken: set[str] = set()
-    for number, segment in enumerate(split):
-        while segment.digest in taken or not _usable(segment, known.get(segment.digest)):
-            segment = replace(segment, salt=segment.salt + 1)  # noqa: PLW2901 - another name for the same files.
-            known |= _known(ports, app, [segment])
-        split[number] = segment
-        if segment.files:
-            taken.add(segment.digest)
-            changes.append(_claim(app, segment, known.get(segment.digest)))
-    return split, changes
-
-
-def _known(ports: Ports, app: str, split: list[Segment]) -> dict[str, Item]:
-    items = ports.ledger.read([keys.of_segment(app, segment.digest) for segment in split if segment.files])
-    return {keys.digest_of(item.key): item for item in items if item}
-
-
-def _usable(segment: Segment, item: Item | None) -> bool:
-    """A digest of 48 bits may collide, and a segment that is being or was deleted must not be built upon."""
-    return item is None or (item.body["sha256"] == segment.sha256 and item.body["state"] not in {DELETING, DELETED})
-
-
-def _claim(app: str, segment: Segment, item: Item | None) -> Change:
-    """Pass if the segment stays as it was read; write it if it is new, or if prune had an eye on it."""
-    key = keys.of_segment(app, segment.digest)
-    if item is None:
-        body: dict[str, Json] = {"sha256": segment.sha256, "state": UPLOADING, **_facts(segment)}
-        return Put(key, body, 0)
-    if item.body["state"] == CONDEMNED:
-        return Put(key, {**item.body, "state": item.body["before"]}, item.revision)
-    return Check(key, item.revision)
-
-
-def _facts(segment: Segment) -> dict[str, Json]:
-    program: dict[str, Json] = {"function": segment.function.name} if segment.function else {}
-    return {"files": len(segment.files), "bytes": sum(file.size for file in segment.files), **program}
 
 
 def _prepare(ports: Ports, kept: Kept[Version], caller: Caller) -> Kept[Version]:

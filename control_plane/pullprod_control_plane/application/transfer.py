@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from ..domain import segments
-from ..domain.errors import NotFound, UploadIncomplete
+from ..domain.errors import UploadIncomplete
 from ..domain.manifests import File
-from ..domain.names import PRODUCTION
-from ..domain.versions import State, Version
+from ..domain.versions import Version
 from ..ports import Item, Ports, StoredObject, Upload
-from . import ahead, contents, keys, reading, records
-from .ahead import Needs, Scan
+from . import contents, reading, relatives
 from .reading import Page
+from .relatives import Relative
 from .states import COMPLETE
 
 PAGE = 1_000
 _MISSING_SHOWN = 20
-_LOOKED_AT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +28,15 @@ class Plan:
     missing: list[StoredObject]
 
 
-def plan(ports: Ports, version: Version, files: Iterable[File], new: Container[str]) -> Plan:
+def plan(ports: Ports, version: Version, files: Iterable[File], new: Container[str], kin: Iterable[Relative]) -> Plan:
     """Place the first missing objects, at most a page of them; return leave to send what is nowhere.
 
-    `files` are the version's; segments whose digests are `new` have nothing yet. A content that several objects have is
-    asked for with the first of them; `require` places the others.
+    `files` are the version's; segments whose digests are `new` have nothing yet; `kin` may have what is missing. A
+    content that several objects have is asked for with the first of them; `require` places the others.
     """
     wanted = _wanted(ports, version, reading.segments(ports, version), files)
     missing = _missing(ports, wanted, new)
-    first, sources = _first(wanted), _sources(ports, version, missing)
+    first, sources = _first(wanted), _sources(kin, missing)
     page = _page(ports, missing, first, sources)
     later = [obj for obj in missing[PAGE:] if obj.key in first and obj.sha256 not in sources]
     return Plan(page, [upload.object for upload in page.items] + later)
@@ -54,7 +51,7 @@ def page(ports: Ports, version: Version, after: str | None) -> Page[Upload]:
         missing += ports.store.missing(rest[start : start + PAGE])
         if len(missing) > PAGE:
             break
-    return _page(ports, missing, _first(wanted), _sources(ports, version, missing))
+    return _page(ports, missing, _first(wanted), _sources(relatives.of(ports, version.app, version.branch), missing))
 
 
 def _first(wanted: Sequence[StoredObject]) -> Container[str]:
@@ -116,41 +113,13 @@ def _wanted(
     return sorted(listed, key=lambda obj: obj.key)
 
 
-def _sources(ports: Ports, version: Version, missing: Iterable[StoredObject]) -> dict[str, str]:
-    """Return keys of objects that have the missing contents, by SHA-256, as far as likely versions have them."""
+def _sources(relatives: Iterable[Relative], missing: Iterable[StoredObject]) -> dict[str, str]:
+    """Return keys of objects that have the missing contents, by SHA-256, as far as relatives have them."""
     sought = {obj.sha256 for obj in missing}
     found: dict[str, str] = {}
-    for relative in _relatives(ports, version) if sought else ():
-        with suppress(NotFound):  # Pruned since.
-            listed = contents.objects(relative, contents.files(ports, relative))
-            found |= {obj.sha256: obj.key for obj in listed if obj.sha256 in sought}
+    for relative in relatives if sought else ():
+        listed = contents.objects(relative.version, relative.files)
+        found |= {obj.sha256: obj.key for obj in listed if obj.sha256 in sought}
         if len(found) == len(sought):
             break
     return found
-
-
-def _relatives(ports: Ports, version: Version) -> Iterator[Version]:
-    """Yield the versions that likely share files, at most three: of the branch, in production, of the app."""
-    app = version.app
-    timeline = Scan(keys.timeline(app), newest_first=True, limit=_LOOKED_AT)
-    ports = ahead.read(ports, Needs([keys.of_pointer(app, PRODUCTION)], timeline))
-    production = reading.kept_pointer(ports, app, PRODUCTION)
-    candidates = [
-        _newest(ports, keys.branch(app, version.branch)) if version.branch else [],
-        [production.record.version] if production and production.record.version else [],
-        _newest(ports, keys.timeline(app)),
-    ]
-    names = list(dict.fromkeys(name for group in candidates for name in group))
-    items = ports.ledger.read([keys.of_version(app, name) for name in names])
-    known = {found.id: found for found in (records.version(item.body) for item in items if item)}
-    seen = set()
-    for group in candidates:
-        ready = next((known[n] for n in group if n in known and known[n].state is State.READY), None)
-        if ready and ready.id not in seen:
-            seen.add(ready.id)
-            yield ready
-
-
-def _newest(ports: Ports, partition: str) -> list[str]:
-    entries = ports.ledger.scan(partition, newest_first=True, limit=_LOOKED_AT)
-    return [str(entry.body["id"]) for entry in entries]

@@ -5,6 +5,7 @@ v    version
 g    generation; 0 on a version's own host
 n    pointer; not on a version's own host
 s    64 segment digests, joined
+d    patch: its digest, then its slots, as segments.write_patch has them; only if there is one
 c    clean URLs: d directory, h html, o off
 p    1 for a single-page app
 x    1 for a host that is not for search engines
@@ -35,8 +36,8 @@ from .json import Json, canonical
 from .locks import Lock
 from .manifests import Site
 from .names import MAX_POINTER, label
-from .pointers import Pointer
-from .segments import COUNT, DIGEST_LENGTH
+from .pointers import MAX_RECENT, Pointer
+from .segments import COUNT, DIGEST_LENGTH, MAX_PATCHED, SLOT_LENGTH
 from .times import parse
 from .versions import State, Version
 
@@ -103,15 +104,26 @@ def check(app: str, site: Site, functions: Sequence[Function]) -> None:
 
     Whatever is checked here fits for every version id, pointer, generation and origin that there can be.
     """
-    origins = {function.name: _LONGEST_ORIGIN for function in functions}
-    facts = {"a": app, "v": _LONGEST_ID, "s": "x" * COUNT * DIGEST_LENGTH, **_site(site), **_calls(functions, origins)}
-    record = canonical({**facts, "n": "x" * MAX_POINTER, "g": _LAST_GENERATION, "x": 1})
-    if len(record) > MAX_RECORD:
+    longest = _longest(app, site, functions)
+    if longest > MAX_RECORD:
         raise PayloadTooLarge(
-            f"The functions' routes are {len(record) - MAX_RECORD} bytes too long for the edge. "
+            f"The functions' routes are {longest - MAX_RECORD} bytes too long for the edge. "
             "Use fewer functions, fewer routes, or shorter ones: '/api/*' has everything below it.",
             where="functions.routes",
         )
+
+
+def patchable(app: str, site: Site, functions: Sequence[Function]) -> int:
+    """Return how many slots the patch of such a version may have; of recently shown versions none has to go for it."""
+    recent: list[Json] = [[_LONGEST_ID, 10**6]] * MAX_RECENT
+    left = MAX_RECORD - _longest(app, site, functions, r=recent, d="x" * DIGEST_LENGTH)
+    return max(0, min(MAX_PATCHED, left // SLOT_LENGTH))
+
+
+def _longest(app: str, site: Site, functions: Sequence[Function], **more: Json) -> int:
+    origins = {function.name: _LONGEST_ORIGIN for function in functions}
+    facts = {"a": app, "v": _LONGEST_ID, "s": "x" * COUNT * DIGEST_LENGTH, **_site(site), **_calls(functions, origins)}
+    return len(canonical({**facts, "n": "x" * MAX_POINTER, "g": _LAST_GENERATION, "x": 1, **more}))
 
 
 def _facts(version: Version) -> dict[str, Json]:
@@ -119,6 +131,7 @@ def _facts(version: Version) -> dict[str, Json]:
         "a": version.app,
         "v": version.id,
         "s": version.segments,
+        **({"d": version.patch} if version.patch else {}),
         **_site(version.site),
         **_calls(version.functions, version.origins),
     }

@@ -1,11 +1,16 @@
-"""How a version's files fall into 64 segments, its functions into one each, and what a segment is called."""
+"""How a version's files fall into 64 segments, its functions into one each, and what a segment is called.
+
+A version whose files differ little from another's has the other's segments, all 64, and one of its own beside them, its
+patch. Paths fall into 1,024 slots, too, 16 in each segment. The patch says of which slots it has the files, and the
+other segments are not asked for those. It is written as its digest, then two characters for each slot.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .functions import Function
@@ -13,6 +18,9 @@ from .json import Json, canonical
 from .manifests import File
 
 COUNT = 64
+SLOTS = 1_024
+MAX_PATCHED = 64  # Slots of a patch.
+SLOT_LENGTH = 2
 DIGEST_LENGTH = 8
 ZIP_TYPE = "application/zip"
 _PATH_AT = 3  # In a key, after app, `s` and digest.
@@ -27,12 +35,17 @@ _MAY_BE_FINGERPRINT = re.compile(r"[.\-_]([0-9a-f]{8,64}|[A-Za-z0-9_-]{8})(?=\.)
 _TURN = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 
-def segment_of(path: str) -> int:
-    """Return the segment, 0 to 63, of a path: 32-bit FNV-1a of its UTF-8 bytes, modulo 64."""
+def slot_of(path: str) -> int:
+    """Return the slot, 0 to 1,023, of a path: 32-bit FNV-1a of its UTF-8 bytes, modulo 1,024."""
     value = _FNV_OFFSET
     for byte in path.encode():
         value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFF
-    return value % COUNT
+    return value % SLOTS
+
+
+def segment_of(path: str) -> int:
+    """Return the segment, 0 to 63, of a path: its slot modulo 64."""
+    return slot_of(path) % COUNT
 
 
 def cache_class(path: str, content_type: str) -> str:
@@ -55,10 +68,10 @@ def _is_fingerprinted(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The files of one version that share a segment number; `files` are in path order.
+    """Files of one version that are stored together; `files` are in path order.
 
-    The segments of `functions` come after the 64, with the zip as their only file. What a program is run with counts
-    in their digest: so a digest names a program, which is published, shared and deleted as the segment is.
+    A patch comes after the 64, then the segments of functions, with the zip as their only file. What a program is run
+    with counts in their digest: so a digest names a program, which is published, shared and deleted as the segment is.
     """
 
     number: int
@@ -91,9 +104,47 @@ def split(files: Iterable[File]) -> tuple[Segment, ...]:
 def of_functions(functions: Iterable[Function]) -> tuple[Segment, ...]:
     """Return the segments that hold the zips of `functions`, in their order."""
     return tuple(
-        Segment(COUNT + at, (File(function.zip, function.size, function.sha256, ZIP_TYPE),), function=function)
+        Segment(COUNT + 1 + at, (File(function.zip, function.size, function.sha256, ZIP_TYPE),), function=function)
         for at, function in enumerate(functions)
     )
+
+
+def patch(files: Iterable[File], like: Iterable[File], slots: Iterable[int]) -> tuple[Segment, frozenset[int]]:
+    """Return the patch by which a version of `files` differs from one of the files `like`, and the slots that it is of.
+
+    `slots` are those of the other's patch: what its segments have there is neither's.
+    """
+    given = frozenset(files)
+    of = frozenset(slots) | {slot_of(file.path) for file in given.symmetric_difference(like)}
+    own = sorted((file for file in given if slot_of(file.path) in of), key=lambda f: f.path)
+    return Segment(COUNT, tuple(own)), of
+
+
+def write_patch(digest: str, slots: Iterable[int]) -> str:
+    """Return a patch as versions and routes carry it; one of no slots is none.
+
+    The characters of a slot are of two sets, so that none is found across two others; JSON escapes none of them.
+    """
+    pairs = "".join(chr(48 + (slot >> 5)) + chr(93 + (slot & 31)) for slot in sorted(slots))
+    return digest + pairs if pairs else ""
+
+
+def read_patch(text: str) -> tuple[str, frozenset[int]]:
+    """Return the digest and the slots of a patch, as `write_patch` took them; of no patch neither."""
+    pairs = zip(text[DIGEST_LENGTH::SLOT_LENGTH], text[DIGEST_LENGTH + 1 :: SLOT_LENGTH], strict=True)
+    return text[:DIGEST_LENGTH], frozenset((ord(high) - 48) << 5 | (ord(low) - 93) for high, low in pairs)
+
+
+def places(joined: str, patched: str) -> Callable[[str], str]:
+    """Return what tells the digest of the segment in which a version has the file at a path."""
+    digests = unjoin(joined)
+    digest, slots = read_patch(patched)
+
+    def place(path: str) -> str:
+        slot = slot_of(path)
+        return digest if slot in slots else digests[slot % COUNT]
+
+    return place
 
 
 def join(digests: Sequence[str]) -> str:

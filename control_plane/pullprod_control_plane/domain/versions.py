@@ -9,7 +9,7 @@ from enum import Enum
 from .errors import VersionNotReady
 from .functions import Function
 from .manifests import Site
-from .segments import unjoin
+from .segments import read_patch, unjoin
 
 
 class State(str, Enum):
@@ -27,10 +27,10 @@ class State(str, Enum):
 class Version:
     """What is recorded of a version.
 
-    Times are ISO 8601 in UTC; `segments` is the joined string of 64 digests, `digest` the SHA-256 of the
-    manifest's content; `revoked` tells who withdrew the version and why. `zips` are the digests of the segments
-    that hold the functions' zips, in the order of `functions`; `origins` are the hosts at which functions are
-    called, by function, once they are published.
+    Times are ISO 8601 in UTC; `segments` is the joined string of 64 digests, `patch` the version's patch, or empty;
+    `digest` is the SHA-256 of the manifest's content; `revoked` tells who withdrew the version and why. `zips` are the
+    digests of the segments that hold the functions' zips, in the order of `functions`; `origins` are the hosts at which
+    functions are called, by function, once they are published.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Version:
     revoked: str | None = None
     functions: tuple[Function, ...] = ()
     zips: tuple[str, ...] = ()
+    patch: str = ""
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -65,7 +66,8 @@ class Version:
     @property
     def digests(self) -> tuple[str, ...]:
         """Return the digests of every segment that the version is stored in, zips included."""
-        return (*unjoin(self.segments), *self.zips)
+        patch, _ = read_patch(self.patch)
+        return (*unjoin(self.segments), *([patch] if patch else []), *self.zips)
 
 
 _ADVICE = {
