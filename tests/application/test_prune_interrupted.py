@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.application import keys, prune, reading, states
+from pullprod_control_plane.application import keys, layouts, prune, reading, states
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import VersionNotReady
 from pullprod_control_plane.domain.versions import State
@@ -34,7 +34,8 @@ class Scene:
             world.configure(retention=Retention(1, 1, 1))
             self.old = world.publish(OLD, "a", branch=None).id
             world.clock.go_on(days=30)
-            self.new = world.publish(NEW, "b", branch=None, ancestors="a").id
+            new = world.publish(NEW, "b", branch=None, ancestors="a")
+            self.new, self.patch = new.id, new.patch
 
     @contextmanager
     def copy(self) -> Iterator[World]:
@@ -53,9 +54,14 @@ class Scene:
         return range(len(calls))
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return Scene(tmp_path_factory.mktemp("prune"))
+@pytest.fixture(scope="module", params=["segments of their own", "patches"])
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with pytest.MonkeyPatch.context() as patched:
+        if request.param == "patches":
+            patched.setattr(layouts, "_WORTHWHILE", 0)
+        made = Scene(tmp_path_factory.mktemp("prune"))
+        assert bool(made.patch) == (request.param == "patches")
+        yield made
 
 
 def at_step(number: int, act: Callable[[], object]) -> Callable[..., None]:
@@ -77,7 +83,7 @@ def check_settled(world: World) -> None:
         if version.state is State.READY:
             name = {"86f7e437faa5": "a", "e9d71f5ee7c9": "b", "84a516841ba7": "c"}[version.commit[:12]]
             assert world.content(version) == EXPECTED[name]
-            held |= {version.segments[at : at + 8] for at in range(0, 512, 8)}
+            held |= {version.segments[at : at + 8] for at in range(0, 512, 8)} | {version.patch[:8]}
         else:
             assert world.route(f"{version.id}--{APP}") is None
     found = reading.everything(world.ledger, keys.contents(APP), keys.SEGMENT)

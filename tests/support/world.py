@@ -181,9 +181,9 @@ class World:
         """Return every byte of a version, read the way the edge finds it: from its own route's record."""
         record = self.route(f"{version.id}--{version.app}")
         assert record is not None
-        digests = segments.unjoin(record["s"])
+        place = segments.places(record["s"], record.get("d", ""))
         paths = [file.path for file in contents.files(self.ports, version)]
-        keys = [segments.object_key(version.app, digests[segments.segment_of(path)], path) for path in paths]
+        keys = [segments.object_key(version.app, place(path), path) for path in paths]
         return {path: self.store.read(key) for path, key in zip(paths, keys, strict=True)}
 
     def with_ports(self, **ports: Any) -> World:
