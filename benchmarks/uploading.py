@@ -115,11 +115,13 @@ def _profile(place: Path, url: str) -> None:
             commit(shop)
             cells = _phases(shop, site, Connection(url=f"http://localhost:{port}", token=token))
             print(f"| {step} | " + " | ".join(f"{cell:.2f} s" for cell in cells) + " |")
-    touched = {segments.segment_of(path) for path, number in _paths() if number % (FILES // CHANGED) == 0}
-    copies = sum(segments.segment_of(path) in touched for path, _ in _paths()) - CHANGED
-    print(
-        f"\nThe {CHANGED} changed files are of {len(touched)} segments; S3 copies their {copies} others, a call each.\n"
-    )
+    paths = [path for path, _ in _paths()]
+    slots = {segments.slot_of(path) for path, number in _paths() if number % (FILES // CHANGED) == 0}
+    touched = {slot % segments.COUNT for slot in slots}
+    of_patch = sum(segments.slot_of(path) in slots for path in paths) - CHANGED
+    of_segments = sum(segments.segment_of(path) in touched for path in paths) - CHANGED
+    print(f"\nThe {CHANGED} changed files are of {len(slots)} slots, which a patch has. S3 copies their {of_patch}")
+    print(f"other files, a call each; without patches it would copy the {of_segments} other files of their segments.\n")
 
 
 def _phases(shop: Path, site: Path, connection: Connection) -> list[float]:
