@@ -34,7 +34,7 @@ def choose(ports: Ports, app: str, manifest: Manifest, relatives: Relatives) -> 
     known = _known(ports, app, [segment.digest for segment in (*split, *programs) if segment.files])
     stored = {digest for digest, item in known.items() if item.body["state"] not in {DELETING, DELETED}}
     new = sum(len(segment.files) for segment in split if segment.digest not in stored)
-    based = _patched(ports, app, manifest, relatives, new) if new else None
+    based = _patched(ports, app, manifest, relatives, new) if new > _WORTHWHILE else None
     if based:
         return based
     digests, claims = _claimed(ports, app, [*split, *programs], known)

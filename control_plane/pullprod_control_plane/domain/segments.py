@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .functions import Function
 from .json import Json, canonical
@@ -35,6 +36,7 @@ _MAY_BE_FINGERPRINT = re.compile(r"[.\-_]([0-9a-f]{8,64}|[A-Za-z0-9_-]{8})(?=\.)
 _TURN = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 
+@lru_cache(maxsize=32_768)  # A publish asks several times for each of its paths.
 def slot_of(path: str) -> int:
     """Return the slot, 0 to 1,023, of a path: 32-bit FNV-1a of its UTF-8 bytes, modulo 1,024."""
     value = _FNV_OFFSET
