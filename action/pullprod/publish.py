@@ -127,12 +127,16 @@ def _send_all(api: Api, path: str, page: Json | None, uploader: Uploader) -> Non
         return api.call("POST", f"{path}/uploads", {"cursor": cursor})
 
     page = page or asked(None)
-    with ThreadPoolExecutor(1) as beside:
+    beside = ThreadPoolExecutor(1)
+    try:
         while page["next_cursor"] is not None:
             following = beside.submit(asked, page["next_cursor"])
             uploader.send(page["items"])
             page = following.result()
-    uploader.send(page["items"])
+        uploader.send(page["items"])
+    finally:
+        # Whoever is interrupted, or failed to send, does not wait for a control plane that says nothing.
+        beside.shutdown(wait=False, cancel_futures=True)
 
 
 def _finalized(api: Api, path: str, meter: Meter) -> Json:
