@@ -320,6 +320,31 @@ def test_a_page_is_asked_for_while_the_one_before_it_is_sent(broken: Faulty, fil
     assert plane.plans == 1
 
 
+def test_an_upload_that_fails_does_not_wait_for_the_page_after_it(broken: Faulty, files: list[PackagedFile]) -> None:
+    begun = {"version": {"id": "v", "state": "uploading"}, "missing_files": 20, "missing_bytes": 0}
+    asked, over, answered = Event(), Event(), Event()
+
+    def answer(handler: Any) -> None:
+        if handler.path.endswith("/versions"):
+            says(201, {**begun, "uploads": {"items": items(files, broken.url), "next_cursor": "next"}})(handler)
+        elif handler.path.startswith("/put/"):
+            asked.wait(30)
+            says(400)(handler)
+        else:
+            asked.set()
+            over.wait(30)
+            answered.set()
+            says(200, {"items": [], "next_cursor": None})(handler)
+
+    broken.usual = answer
+    try:
+        with pytest.raises(PullprodError, match="answered 400"):
+            publishes(broken, files)
+        assert (asked.is_set(), answered.is_set()) == (True, False)
+    finally:
+        over.set()
+
+
 def test_expired_addresses_are_asked_for_afresh(broken: Faulty, files: list[PackagedFile]) -> None:
     plane = Plane(broken, files)
     plane.expired = 1
