@@ -243,20 +243,20 @@ function fileFor(names, last, mode) {
 function uriOf(record, path) {
   const slot = slotOf(path);
   const at = (slot & 63) * 8;
-  const pair = String.fromCharCode(48 + (slot >> 5), 93 + (slot & 31));
-  const patched = record.d && record.d.indexOf(pair, 8) > 0;
+  const name = String.fromCharCode(48 + (slot >> 8), 93 + (slot >> 3 & 31), 80 + (slot & 7));
+  const patched = record.d && record.d.indexOf(name, 8) > 0;
   return `/${record.a}/s/${patched ? record.d.substring(0, 8) : record.s.substring(at, at + 8)}/${path}`;
 }
 
 function slotOf(path) {
-  let hash = 453;
+  let hash = 7621;
   for (let i = 0; i < path.length; i++) {
     let byte = path.charCodeAt(i);
     if (byte === 37) {
       byte = parseInt(path.substring(i + 1, i + 3), 16);
       i += 2;
     }
-    hash = ((hash ^ byte) * 403) & 1023;
+    hash = ((hash ^ byte) * 403) & 8191;
   }
   return hash;
 }

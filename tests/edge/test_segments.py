@@ -17,7 +17,7 @@ PUBLISHED = {"a": 0xE40C292C, "b": 0xE70C2DE5, "foobar": 0xBF9CF968}
 
 
 # One as long as there can be, with few of their slots.
-OTHERS = list(range(0, segments.SLOTS, 16))
+OTHERS = list(range(0, segments.SLOTS, 128))
 
 
 def case_for(path: str, patched: Iterable[int] = ()) -> Case:

@@ -1,8 +1,8 @@
 """How a version's files fall into 64 segments, its functions into one each, and what a segment is called.
 
 A version whose files differ little from another's has the other's segments, all 64, and one of its own beside them, its
-patch. Paths fall into 1,024 slots, too, 16 in each segment. The patch says of which slots it has the files, and the
-other segments are not asked for those. It is written as its digest, then two characters for each slot.
+patch. Paths fall into 8,192 slots, too, 128 in each segment. The patch says of which slots it has the files, and the
+other segments are not asked for those. It is written as its digest, then three characters for each slot.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .json import Json, canonical
 from .manifests import File
 
 COUNT = 64
-SLOTS = 1_024
+SLOTS = 8_192
 MAX_PATCHED = 64  # Slots of a patch.
-SLOT_LENGTH = 2
+SLOT_LENGTH = 3
 DIGEST_LENGTH = 8
 ZIP_TYPE = "application/zip"
 _PATH_AT = 3  # In a key, after app, `s` and digest.
@@ -38,7 +38,7 @@ _TURN = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 
 @lru_cache(maxsize=32_768)  # A publish asks several times for each of its paths.
 def slot_of(path: str) -> int:
-    """Return the slot, 0 to 1,023, of a path: 32-bit FNV-1a of its UTF-8 bytes, modulo 1,024."""
+    """Return the slot, 0 to 8,191, of a path: 32-bit FNV-1a of its UTF-8 bytes, modulo 8,192."""
     value = _FNV_OFFSET
     for byte in path.encode():
         value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFF
@@ -125,16 +125,19 @@ def patch(files: Iterable[File], like: Iterable[File], slots: Iterable[int]) -> 
 def write_patch(digest: str, slots: Iterable[int]) -> str:
     """Return a patch as versions and routes carry it; one of no slots is none.
 
-    The characters of a slot are of two sets, so that none is found across two others; JSON escapes none of them.
+    The characters of a slot are of three sets, so that none is found across two others; JSON escapes none of them.
     """
-    pairs = "".join(chr(48 + (slot >> 5)) + chr(93 + (slot & 31)) for slot in sorted(slots))
-    return digest + pairs if pairs else ""
+    written = "".join(
+        chr(48 + (slot >> 8)) + chr(93 + (slot >> 3 & 31)) + chr(80 + (slot & 7)) for slot in sorted(slots)
+    )
+    return digest + written if written else ""
 
 
 def read_patch(text: str) -> tuple[str, frozenset[int]]:
     """Return the digest and the slots of a patch, as `write_patch` took them; of no patch neither."""
-    pairs = zip(text[DIGEST_LENGTH::SLOT_LENGTH], text[DIGEST_LENGTH + 1 :: SLOT_LENGTH], strict=True)
-    return text[:DIGEST_LENGTH], frozenset((ord(high) - 48) << 5 | (ord(low) - 93) for high, low in pairs)
+    written = text[DIGEST_LENGTH:].encode()
+    slots = zip(*(written[at::SLOT_LENGTH] for at in range(SLOT_LENGTH)), strict=True)
+    return text[:DIGEST_LENGTH], frozenset((a - 48) << 8 | (b - 93) << 3 | (c - 80) for a, b, c in slots)
 
 
 def places(joined: str, patched: str) -> Callable[[str], str]:
