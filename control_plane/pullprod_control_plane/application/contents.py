@@ -23,7 +23,7 @@ _CACHE_CONTROL = {
 
 def keep(ports: Ports, version: Version, manifest: Manifest) -> None:
     """Put the manifest's content into the store, as the very bytes that the version's id is made of."""
-    body = manifest.content()
+    body = manifest.content
     digest = hashlib.sha256(body).hexdigest()
     key = keys.manifest_object(version.app, version.id, version.begun_at)
     ports.store.write(StoredObject(key, len(body), digest, "application/json", "no-store"), body)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from . import functions
 from .errors import InvalidRequest, PayloadTooLarge
@@ -57,7 +58,7 @@ class Commit:
     dirty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """The content of a version and the commit that it was made from."""
 
@@ -67,8 +68,9 @@ class Manifest:
     health: tuple[str, ...] = ()
     functions: tuple[Function, ...] = ()
 
+    @cached_property
     def content(self) -> bytes:
-        """Return the canonical bytes that the version's id is made of.
+        """The canonical bytes that the version's id is made of.
 
         Branch, message, author and ancestors stay outside, so that the same commit with the same bytes
         is the same version from whichever branch or however shallow a clone it is published.
@@ -82,7 +84,7 @@ class Manifest:
 
     def digest(self) -> str:
         """Return the SHA-256 of the content, as 64 hex digits."""
-        return hashlib.sha256(self.content()).hexdigest()
+        return hashlib.sha256(self.content).hexdigest()
 
     def version_id(self) -> str:
         """Return the id of the version: first 12 digits of the commit, `-`, first 8 of the digest."""
