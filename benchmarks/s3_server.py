@@ -56,6 +56,7 @@ def main() -> None:
     system = bootstrap.local(LocalSettings(data, port))
     os.environ["AWS_ENDPOINT_URL_S3"] = url
     client: Any = clients.Client("s3", **{**CLIENT, "s3": {"addressing_style": "path"}})
+    client.meta.region_name  # noqa: B018 - boto3 is loaded, as it is where others have published before.
     ports: Any = replace(system.control.ports, store=S3Store(client, bucket, clients.credentials))
     (data / "fetched").mkdir(exist_ok=True)
     edge = EdgeServer(ports.edge.get, Bucket(client, bucket, data / "fetched").served, ports.functions)
