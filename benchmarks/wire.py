@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from threading import local
 from typing import Any
 
-import boto3
-
+from pullprod_control_plane.adapters.aws import clients
 from scripts.emulators import without_account
 
 
@@ -25,12 +24,10 @@ class Call:
 
 
 class Wire:
-    """What the default session's clients send, from when this is made."""
+    """What the control plane's clients send, from when this is made."""
 
     def __init__(self) -> None:
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION is not None
-        events = boto3.DEFAULT_SESSION.events
+        events = clients.session().events
         events.register("before-call.cloudfront-keyvaluestore", without_account)
         events.register("before-send", self._sent)
         events.register("response-received", self._answered)

@@ -27,7 +27,7 @@ class Client:
         from botocore.config import Config  # noqa: PLC0415 - see above.
 
         defaults = {"connect_timeout": 3, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4}}
-        return _session().client(self._service, config=Config(**{**defaults, **self._config}))
+        return session().client(self._service, config=Config(**{**defaults, **self._config}))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -35,15 +35,16 @@ class Client:
 
 def credentials() -> ReadOnlyCredentials:
     """Return what the clients sign with at this moment; it is renewed from time to time."""
-    return _session().get_credentials().get_frozen_credentials()  # type: ignore[no-any-return]
+    return session().get_credentials().get_frozen_credentials()  # type: ignore[no-any-return]
 
 
 @cache
-def _session() -> Any:
+def session() -> Any:
+    """Return boto3's session that all clients here are of."""
     import boto3  # noqa: PLC0415 - see above.
     from botocore.session import get_session  # noqa: PLC0415
 
-    session = get_session()
+    core = get_session()
     # Nobody reads a time that AWS answers. Parsed, the times of a listing take as long as all the rest of it.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-    return boto3.Session(botocore_session=session)
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    return boto3.Session(botocore_session=core)
