@@ -38,7 +38,7 @@ def report() -> None:
         client.meta.events.register("before-send.s3.CopyObject", lambda **_: time.sleep(LATENCY_S))
         _row(client, etags, f"{LATENCY_S * 1e3:.0f} ms longer", LATENCY_S)
     print("\nThe client's include the signatures that the control plane has to make. With all signed beforehand, curl")
-    print(f"takes {least:.2f} s, {CONTROL_PLANE_THREADS} at once: that is what SeaweedFS itself takes on this machine.\n")
+    print(f"takes {least:.2f} s, {CONTROL_PLANE_THREADS} at once: as long as SeaweedFS itself takes on this machine.\n")
 
 
 def _row(client: Any, etags: list[str], what: str, latency: float) -> None:
