@@ -7,7 +7,8 @@ from pathlib import Path
 from pullprod_control_plane.application import holds, keys, look, reading
 from pullprod_control_plane.domain.swaps import SwapKind
 from pullprod_control_plane.domain.versions import State
-from tests.support.world import ANN, APP, BOB, World, killed_after_each_call, page, pending
+from pullprod_control_plane.ports import Alias
+from tests.support.world import ANN, APP, BOB, World, killed_after_each_call, page, pending, program
 
 UNTIL = "2026-06-01T13:00:00Z"
 
@@ -67,6 +68,19 @@ def test_a_follower_catches_up_with_the_newest_commit_not_with_the_last_build(wo
     for _ in range(61):
         world.reconcile()
     assert world.shown("main") == newest.id != overtaken.id
+
+
+def test_a_follower_that_catches_up_has_the_functions_of_what_it_missed(world: World) -> None:
+    world.line("a")
+    holds.hold(world.ports, APP, "main", BOB, "demo for the board", UNTIL)
+    files = page("b")
+    begun = world.begin(files, "b", ancestors="a", functions=(program(b"zip"),))
+    world.send(begun, {**files, "api.zip": b"zip"})
+    missed = world.finalize(begun.version.id)
+    for _ in range(61):
+        world.reconcile()
+    assert world.shown("main") == missed.id
+    assert world.functions.pointed(Alias(APP, "api", "main")) == missed.zips[0]
 
 
 def test_a_follower_that_missed_nothing_stays_where_it_is(world: World) -> None:

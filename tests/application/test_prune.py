@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pullprod_control_plane.application import keys, layouts, look, prune, reading, revoke, states
+from pullprod_control_plane.application import keys, layouts, look, prune, reading, records, revoke, states
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import VersionNotReady
 from pullprod_control_plane.domain.versions import State, Version
@@ -180,6 +181,26 @@ def test_a_version_that_an_interrupted_prune_marked_is_finished_however_young_it
     prune.run(world.ports, APP)
     assert world.version(begun.version.id).state is State.RETIRED
     assert world.begin(page("a"), "a", branch=None).created
+
+
+def test_a_marked_version_that_is_not_yet_looked_at_keeps_its_files(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prune was killed after it had marked more than the next does at once. One of them was swapped to just before."""
+    monkeypatch.setattr(prune, "_VERSIONS", 1)
+    old = [world.publish(page(name), name, branch=None) for name in "ab"]
+    world.clock.go_on(days=30)
+    world.publish(page("c"), "c", branch=None)
+    world.point("demo", old[1].id)
+    for version in old:
+        kept = reading.find_version(world.ports, APP, version.id)
+        retiring = records.encode(replace(version, state=State.RETIRING))
+        world.ledger.commit([Put(keys.of_version(APP, version.id), retiring, kept.revision)])
+    while prune.run(world.ports, APP).pending:
+        pass
+    assert [world.version(version.id).state for version in old] == [State.RETIRED, State.READY]
+    assert world.content(world.version(old[1].id)) == page("b")
+    assert world.findings() == set()
 
 
 def test_the_name_of_a_deleted_segment_is_free_again_after_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -263,6 +264,17 @@ def test_a_hold_that_ends_by_itself_brings_nothing_back(world: World) -> None:
         world.reconcile()
     assert world.pointer("x").last_hold is not None
     assert (world.shown("x"), world.pointer("x").generation) == (None, 2)
+
+
+def test_what_is_published_while_it_is_held_brings_it_back_when_the_hold_ends(world: World) -> None:
+    idle(world)
+    prune.run(world.ports, APP)
+    holds.hold(world.ports, APP, "x", BOB, "not yet", stamp(world.clock.now() + timedelta(minutes=2)))
+    missed = world.publish(page("c"), "c", branch="x", ancestors="ba")
+    assert world.shown("x") is None
+    for _ in range(3):
+        world.reconcile()
+    assert (world.shown("x"), world.pointer("x").generation) == (missed.id, 4)
 
 
 def test_a_bounded_number_retires_at_once_and_rounds_do_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,10 +136,8 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
     """Move a pointer to its branch's newest ready version, if it missed that while it was held and no guard refuses."""
     for _ in range(reading.ATTEMPTS):
         kept = reading.find_pointer(ports, app.name, name)
-        if kept.record.retired:  # There was nothing to miss.
-            return
         found = branches.newest_ready(ports, app.name, kept.record.follows or "")
-        if found is None or not _is_news(ports, kept.record, found[0].record):
+        if found is None or not _was_missed(ports, kept.record, found[0].record):
             return
         version, caller = found[0], Caller(RECONCILER, found[1])
         if refused := _refusal(ports, addresses, app, kept.record, version.record, caller):
@@ -154,11 +152,18 @@ def catch_up(ports: Ports, addresses: Addresses, app: App, name: str) -> None:
     raise Busy(f"{name} moved too often. The next round tries again.")
 
 
+def _was_missed(ports: Ports, pointer: Pointer, version: Version) -> bool:
+    """Tell whether a version is news to a pointer; to one that is retired only what was begun since is."""
+    if pointer.retired and version.begun_at <= (pointer.moved_at or ""):
+        return False
+    return _is_news(ports, pointer, version)
+
+
 def _missed(ports: Ports, pointer: Pointer, version: Version) -> Move:
     hold = pointer.last_hold
     why = f", missed during the hold by {hold.owner} ({hold.reason})" if hold else ""
-    reason = f"newer version of {pointer.follows}{why}"
-    return Move(version.id, SwapKind.AUTOMATIC, RECONCILER, reading.now(ports), reason)
+    at, reason = reading.now(ports), f"newer version of {pointer.follows}{why}"
+    return Move(version.id, SwapKind.AUTOMATIC, RECONCILER, at, reason, functions=version.function_names)
 
 
 def needs(app: str, branch: str | None) -> Needs:

@@ -8,7 +8,7 @@ is done by the reconciler.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -87,7 +87,7 @@ def proceed(ports: Ports, app: str) -> Pruned:
     retiring = [version for version in reversed(reading.versions(ports, app)) if version.state is State.RETIRING]
     gone = _spare_the_shown(ports, app, retiring[:_VERSIONS])
     ports.edge.remove([label(version.id, app) for version in gone])
-    deleted, left = _sweep(ports, app)
+    deleted, left = _sweep(ports, app, gone)
     _finish(ports, app, gone)
     # Once more, for a publish that began before: it may have written its version's record since.
     ports.edge.remove([label(version.id, app) for version in gone])
@@ -150,21 +150,31 @@ def _segments(ports: Ports, app: str, among: frozenset[str] | None = None) -> li
     return [item for item in items if item.body["state"] != DELETED]
 
 
-def _unreferenced(items: Iterable[Item], versions: Iterable[Version]) -> list[Item]:
-    holders = (version for version in versions if version.state in _HOLDS_FILES)
-    used = {digest for version in holders for digest in version.digests}
+def _unreferenced(items: Iterable[Item], versions: Iterable[Version], gone: Iterable[Version] = ()) -> list[Item]:
+    """Return the segments that nothing uses. A version that is retiring uses its own unless it is among `gone`."""
+    over = {version.id for version in gone}
+    used = {digest for version in versions if _holds_files(version, over) for digest in version.digests}
     return [item for item in items if keys.digest_of(item.key) not in used]
+
+
+def _holds_files(version: Version, over: Container[str]) -> bool:
+    return version.state in _HOLDS_FILES or (version.state is State.RETIRING and version.id not in over)
 
 
 def remove_functions(ports: Ports, version: Version) -> None:
     """Take away those functions of a revoked version that no other version shares."""
     if version.zips:
-        _sweep(ports, version.app, frozenset(version.zips))
+        _sweep(ports, version.app, among=frozenset(version.zips))
 
 
-def _sweep(ports: Ports, app: str, among: frozenset[str] | None = None) -> tuple[list[Item], bool]:
-    """Delete the segments that nothing uses, of those in `among` if it is given; tell whether some are left over."""
-    unused = _unreferenced(_segments(ports, app, among), reading.versions(ports, app))
+def _sweep(
+    ports: Ports, app: str, gone: Sequence[Version] = (), among: frozenset[str] | None = None
+) -> tuple[list[Item], bool]:
+    """Delete the segments that nothing uses, of those in `among` if it is given; tell whether some are left over.
+
+    `gone` are versions that nothing showed after they had been marked: whoever marked others may yet spare them.
+    """
+    unused = _unreferenced(_segments(ports, app, among), reading.versions(ports, app), gone)
     chosen = {item.key for item in unused[:_SEGMENTS]}
     condemned = [
         Put(item.key, {**item.body, "state": CONDEMNED, "before": item.body["state"]}, item.revision)
@@ -174,8 +184,9 @@ def _sweep(ports: Ports, app: str, among: frozenset[str] | None = None) -> tuple
     _commit_each(ports, condemned)
     # Whoever condemned them, versions are read after that: who comes later restores what it needs, and we lose.
     marked = [item for item in _segments(ports, app, among) if item.body["state"] in {CONDEMNED, DELETING}]
-    still_unused = {item.key for item in _unreferenced(marked, reading.versions(ports, app))}
-    restored = [item for item in marked if item.key not in still_unused]
+    still_unused = {item.key for item in _unreferenced(marked, reading.versions(ports, app), gone)}
+    needed = [item for item in marked if item.key not in still_unused]
+    restored = [item for item in needed if item.body["state"] == CONDEMNED]  # What is in deletion stays so.
     _commit_each(ports, [Put(i.key, {**i.body, "state": i.body["before"]}, i.revision) for i in restored])
     deleted = _delete(ports, app, [item for item in marked if item.key in still_unused & chosen])
     return deleted, len(unused) > len(deleted)
