@@ -186,7 +186,7 @@ def test_a_version_that_an_interrupted_prune_marked_is_finished_however_young_it
 def test_a_marked_version_that_is_not_yet_looked_at_keeps_its_files(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A prune was killed after it had marked more than the next does at once. One of them was swapped to just before."""
+    """A prune was killed that had marked more than the next does at once, one of them a moment after a swap to it."""
     monkeypatch.setattr(prune, "_VERSIONS", 1)
     old = [world.publish(page(name), name, branch=None) for name in "ab"]
     world.clock.go_on(days=30)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from pullprod_control_plane.application import keys, layouts, prune, reading, states
+from pullprod_control_plane.application import keys, layouts, prune, reading, revoke, states
 from pullprod_control_plane.domain.apps import Retention
 from pullprod_control_plane.domain.errors import VersionNotReady
 from pullprod_control_plane.domain.versions import State
 from tests.support.tapped import Killed, counted, killed_at, once, tap
-from tests.support.world import APP, World, opened
+from tests.support.world import APP, BOB, World, opened
 
 SHARED = {f"{number}.txt": b"shared" for number in range(12)}
 OLD = {**SHARED, "0.txt": b"old", "old.txt": b"old"}
@@ -165,6 +165,32 @@ def test_a_version_that_was_swapped_to_just_before_a_killed_prune_marked_it_is_k
         assert world.shown("demo") == scene.old
         assert world.version(scene.old).state is State.READY
         check_settled(world)
+
+
+def test_a_version_that_somebody_else_has_marked_but_not_looked_at_is_whole(scene: Scene) -> None:
+    """Whoever withdraws it marked it at some step of the prune, a moment after it was swapped to, and was killed."""
+    for number in scene.steps():
+        with scene.copy() as world:
+            world.point("demo", scene.old)
+            at: list[int] = []
+
+            def mark(world: World = world, at: list[int] = at, number: int = number) -> None:
+                world.point("demo", scene.new)
+                swaps = once(lambda name, _: name == "ledger.commit", lambda: world.point("demo", scene.old))
+                ports = tap(world.ports, before=swaps, after=_kill_after_commit)
+                with suppress(Killed):
+                    revoke.revoke(ports, APP, scene.old, BOB, "bad")
+                assert world.version(scene.old).state is State.RETIRING
+                at.append(number)
+
+            prune.run(tap(world.ports, before=at_step(number, mark)), APP)
+            if not at:
+                break
+            prune.run(world.ports, APP)
+            assert world.shown("demo") == scene.old
+            assert world.version(scene.old).state is State.READY, f"marked before call {number}"
+            check_settled(world)
+    assert number > 10
 
 
 def _kill_after_commit(name: str, _args: object) -> None:

@@ -14,9 +14,7 @@ VECTORS = [(path, slot) for path, slot in json.loads((EDGE / "segments.json").re
 RECORD = {"a": "shop", "v": "aaaaaaaaaaaa-00000001", "g": 1, "s": "".join(f"{n:08d}" for n in range(64)), "c": "o"}
 # From the FNV authors' own test suite, as full 32-bit values.
 PUBLISHED = {"a": 0xE40C292C, "b": 0xE70C2DE5, "foobar": 0xBF9CF968}
-
-
-# One as long as there can be, with few of their slots.
+# As many slots as a patch has at most, few of them those of vectors.
 OTHERS = list(range(0, segments.SLOTS, 128))
 
 

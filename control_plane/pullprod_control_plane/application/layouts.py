@@ -27,14 +27,14 @@ class Layout:
     claims: list[Change]
 
 
-def choose(ports: Ports, app: str, manifest: Manifest, relatives: Relatives) -> Layout:
+def choose(ports: Ports, app: str, manifest: Manifest, kin: Relatives) -> Layout:
     """Return a layout in which a new version may be recorded."""
     split = segments.split(manifest.files)
     programs = segments.of_functions(manifest.functions)
     known = _known(ports, app, [segment.digest for segment in (*split, *programs) if segment.files])
     stored = {digest for digest, item in known.items() if item.body["state"] not in {DELETING, DELETED}}
     new = sum(len(segment.files) for segment in split if segment.digest not in stored)
-    based = _patched(ports, app, manifest, relatives, new) if new > _WORTHWHILE else None
+    based = _patched(ports, app, manifest, kin, new) if new > _WORTHWHILE else None
     if based:
         return based
     digests, claims = _claimed(ports, app, [*split, *programs], known)
@@ -42,9 +42,9 @@ def choose(ports: Ports, app: str, manifest: Manifest, relatives: Relatives) -> 
     return Layout(segments.join(own), "", tuple(zips), claims)
 
 
-def _patched(ports: Ports, app: str, manifest: Manifest, relatives: Relatives, new: int) -> Layout | None:
+def _patched(ports: Ports, app: str, manifest: Manifest, kin: Relatives, new: int) -> Layout | None:
     """Return the likeliest relative's segments with a patch, if that leaves far fewer than `new` files to be stored."""
-    relative: Relative | None = next(iter(relatives), None)
+    relative: Relative | None = next(iter(kin), None)
     if relative is None:
         return None
     _, slots = segments.read_patch(relative.version.patch)

@@ -113,11 +113,11 @@ def _wanted(
     return sorted(listed, key=lambda obj: obj.key)
 
 
-def _sources(relatives: Iterable[Relative], missing: Iterable[StoredObject]) -> dict[str, str]:
+def _sources(kin: Iterable[Relative], missing: Iterable[StoredObject]) -> dict[str, str]:
     """Return keys of objects that have the missing contents, by SHA-256, as far as relatives have them."""
     sought = {obj.sha256 for obj in missing}
     found: dict[str, str] = {}
-    for relative in relatives if sought else ():
+    for relative in kin if sought else ():
         listed = contents.objects(relative.version, relative.files)
         found |= {obj.sha256: obj.key for obj in listed if obj.sha256 in sought}
         if len(found) == len(sought):

@@ -1,8 +1,8 @@
 """How a version's files fall into 64 segments, its functions into one each, and what a segment is called.
 
 A version whose files differ little from another's has the other's segments, all 64, and one of its own beside them, its
-patch. Paths fall into 8,192 slots, too, 128 in each segment. The patch says of which slots it has the files, and the
-other segments are not asked for those. It is written as its digest, then three characters for each slot.
+patch. Paths fall into 8,192 slots, too, 128 in each segment. The patch says of which slots it has the files: for
+paths in those, no other segment is asked. It is written as its digest, then three characters for each slot.
 """
 
 from __future__ import annotations
@@ -112,14 +112,14 @@ def of_functions(functions: Iterable[Function]) -> tuple[Segment, ...]:
 
 
 def patch(files: Iterable[File], like: Iterable[File], slots: Iterable[int]) -> tuple[Segment, frozenset[int]]:
-    """Return the patch by which a version of `files` differs from one of the files `like`, and the slots that it is of.
+    """Return the patch with which a version of `files` has the segments of one of the files `like`, and its slots.
 
     `slots` are those of the other's patch: what its segments have there is neither's.
     """
-    given = frozenset(files)
-    of = frozenset(slots) | {slot_of(file.path) for file in given.symmetric_difference(like)}
-    own = sorted((file for file in given if slot_of(file.path) in of), key=lambda f: f.path)
-    return Segment(COUNT, tuple(own)), of
+    own = frozenset(files)
+    patched = frozenset(slots) | {slot_of(file.path) for file in own.symmetric_difference(like)}
+    stored = sorted((file for file in own if slot_of(file.path) in patched), key=lambda f: f.path)
+    return Segment(COUNT, tuple(stored)), patched
 
 
 def write_patch(digest: str, slots: Iterable[int]) -> str:
