@@ -11,6 +11,7 @@ from pullprod_control_plane.application import keys, prune, reading, records
 from pullprod_control_plane.application.states import COMPLETE, CONDEMNED, DELETING
 from pullprod_control_plane.domain import routes, segments
 from pullprod_control_plane.domain.apps import Retention
+from pullprod_control_plane.domain.json import Json
 from pullprod_control_plane.domain.manifests import Site
 from pullprod_control_plane.domain.versions import State, Version
 from pullprod_control_plane.ports import Put
@@ -128,6 +129,19 @@ def test_a_version_whose_record_is_as_long_as_can_be_keeps_all_that_was_shown(wo
     record = world.route(f"production--{APP}")
     assert record is not None
     assert (record["d"], len(record["r"])) == (longest, 5)
+
+
+def test_digests_that_other_files_have_are_salted_away_in_the_shared_segments_and_in_the_patch(world: World) -> None:
+    before, after = world.manifest(SITE, "a").files, world.manifest(EDITED, "b").files
+    plain = [segments.split(before)[0].digest, segments.patch(after, before, ())[0].digest]
+    for digest in plain:
+        body: dict[str, Json] = {"sha256": "0" * 64, "state": COMPLETE, "files": 1, "bytes": 1}
+        world.ledger.commit([Put(keys.of_segment(APP, digest), body, 0)])
+    first, second = world.publish(SITE, "a"), world.publish(EDITED, "b")
+    assert second.patch
+    assert second.segments == first.segments
+    assert not {*first.digests, *second.digests} & set(plain)
+    assert [world.content(version) for version in (first, second)] == [SITE, EDITED]
 
 
 def test_when_the_older_version_is_pruned_what_the_newer_shares_with_it_stays(world: World) -> None:
