@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from .functions import Function
 from .json import Json, canonical
@@ -68,7 +68,7 @@ def _is_fingerprinted(name: str) -> bool:
     return any(len(_TURN.findall(part)) > 1 for part in _MAY_BE_FINGERPRINT.findall(name))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segment:
     """Files of one version that are stored together; `files` are in path order.
 
@@ -81,9 +81,9 @@ class Segment:
     salt: int = 0
     function: Function | None = None
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """Return the SHA-256, as 64 hex digits, of the canonical list of the files."""
+        """The SHA-256, as 64 hex digits, of the canonical list of the files."""
         listed: list[Json] = [[f.path, f.sha256, f.type, cache_class(f.path, f.type)] for f in self.files]
         if self.function:
             listed.append(self.function.configuration)
