@@ -30,10 +30,11 @@ def retire(ports: Ports, name: str, versions: Sequence[Version], by: str) -> tup
     `versions` are all of the app's, newest first. Whoever dies before the end leaves notes of swaps.
     """
     app = reading.kept_app(ports, name)
-    pointers = {kept.record.name: kept for kept in reading.kept_pointers(ports, name)}
-    _finish(ports, [kept.record for kept in pointers.values()])
-    found = retention.idle(app.record, [kept.record for kept in pointers.values()], versions, ports.clock.now())
-    decided = [(one, _decide(ports, app, pointers[one.pointer.name], one, by)) for one in found[:_AT_ONCE]]
+    known = {kept.record.name: kept for kept in reading.kept_pointers(ports, name)}
+    pointers = [kept.record for kept in known.values()]
+    _finish(ports, pointers)
+    found = retention.idle(app.record, pointers, versions, ports.clock.now())
+    decided = [(one, _decide(ports, app, known[one.pointer.name], one, by)) for one in found[:_AT_ONCE]]
     moves.take_back(ports, [move for _, move in decided if move])
     return [one for one, move in decided if move], len(found) > _AT_ONCE
 
