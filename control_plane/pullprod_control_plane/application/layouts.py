@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..domain import routes, segments
@@ -11,7 +11,7 @@ from ..domain.manifests import Manifest
 from ..domain.segments import Segment
 from ..ports import Change, Check, Item, Ports, Put
 from . import keys
-from .relatives import Relative, Relatives
+from .relatives import Relative
 from .states import COMPLETE, CONDEMNED, DELETED, DELETING, UPLOADING
 
 _WORTHWHILE = 8  # Files. What a patch replaces stays stored, unseen, for as long as a version has the segment.
@@ -27,13 +27,12 @@ class Layout:
     claims: list[Change]
 
 
-def choose(ports: Ports, app: str, manifest: Manifest, kin: Relatives) -> Layout:
+def choose(ports: Ports, app: str, manifest: Manifest, kin: Iterator[Relative]) -> Layout:
     """Return a layout in which a new version may be recorded."""
     split = segments.split(manifest.files)
     programs = segments.of_functions(manifest.functions)
     known = _known(ports, app, [segment.digest for segment in (*split, *programs) if segment.files])
-    stored = {digest for digest, item in known.items() if item.body["state"] not in {DELETING, DELETED}}
-    new = sum(len(segment.files) for segment in split if segment.digest not in stored)
+    new = sum(len(segment.files) for segment in split if not _is_stored(segment, known))
     based = _patched(ports, app, manifest, kin, new) if new > _WORTHWHILE else None
     if based:
         return based
@@ -42,9 +41,9 @@ def choose(ports: Ports, app: str, manifest: Manifest, kin: Relatives) -> Layout
     return Layout(segments.join(own), "", tuple(zips), claims)
 
 
-def _patched(ports: Ports, app: str, manifest: Manifest, kin: Relatives, new: int) -> Layout | None:
+def _patched(ports: Ports, app: str, manifest: Manifest, kin: Iterator[Relative], new: int) -> Layout | None:
     """Return the likeliest relative's segments with a patch, if that leaves far fewer than `new` files to be stored."""
-    relative: Relative | None = next(iter(kin), None)
+    relative = next(kin, None)
     if relative is None:
         return None
     _, slots = segments.read_patch(relative.version.patch)
@@ -95,6 +94,10 @@ def _known(ports: Ports, app: str, digests: Sequence[str]) -> dict[str, Item]:
 def _usable(segment: Segment, item: Item | None) -> bool:
     """A digest of 48 bits may collide, and a segment that is being or was deleted must not be built upon."""
     return item is None or (item.body["sha256"] == segment.sha256 and item.body["state"] not in {DELETING, DELETED})
+
+
+def _is_stored(segment: Segment, known: Mapping[str, Item]) -> bool:
+    return segment.digest in known and _usable(segment, known[segment.digest])
 
 
 def _is_complete(item: Item) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import tee
 
 from ..domain import manifests, routes
 from ..domain.errors import Busy, InvalidRequest
@@ -31,7 +32,7 @@ from . import (
 from .ahead import Needs
 from .layouts import Layout
 from .reading import Kept, Page
-from .relatives import Relatives
+from .relatives import Relative
 from .states import COMPLETE
 
 
@@ -58,7 +59,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
     configured = reading.find_app(ports, app)
     for _ in range(reading.ATTEMPTS):
         kept = reading.kept_version(ports, app, manifest.version_id())
-        kin = relatives.of(ports, app, manifest.commit.branch)
+        kin, again = tee(relatives.of(ports, app, manifest.commit.branch))
         try:
             version, new = _announced(ports, app, caller, manifest, kept, kin)
             if kept and new is None:
@@ -68,7 +69,7 @@ def begin(ports: Ports, addresses: Addresses, app: str, caller: Caller, manifest
         if version.state is State.READY:
             follow.adopt(ports, addresses, configured, version, manifest.commit.branch, caller)
             return Begun(version, new is not None, Page([], None), [])
-        plan = transfer.plan(ports, version, manifest.files, new or frozenset(), kin)
+        plan = transfer.plan(ports, version, manifest.files, new or frozenset(), again)
         return Begun(version, new is not None, plan.page, plan.missing)
     raise Busy("Too many publishes of this app at once. Try again.")
 
@@ -129,7 +130,7 @@ def _needs(app: str, version: str) -> Needs:
 
 
 def _announced(
-    ports: Ports, app: str, caller: Caller, manifest: Manifest, kept: Kept[Version] | None, kin: Relatives
+    ports: Ports, app: str, caller: Caller, manifest: Manifest, kept: Kept[Version] | None, kin: Iterator[Relative]
 ) -> tuple[Version, frozenset[str] | None]:
     """Return the version, recorded anew unless it was known already and not retired.
 
@@ -147,7 +148,7 @@ def _announced(
 
 
 def _record(
-    ports: Ports, app: str, caller: Caller, manifest: Manifest, kin: Relatives, revision: int
+    ports: Ports, app: str, caller: Caller, manifest: Manifest, kin: Iterator[Relative], revision: int
 ) -> tuple[Version, frozenset[str]]:
     layout = layouts.choose(ports, app, manifest, kin)
     version = _version(ports, app, caller.principal, manifest, layout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..domain.errors import NotFound
 from ..domain.manifests import File
@@ -25,33 +25,8 @@ class Relative:
     files: tuple[File, ...]
 
 
-@dataclass(slots=True)
-class Relatives:
-    """Yields them, at most three, as often as it is asked; what was read once is not read again."""
-
-    _rest: Iterator[Relative]
-    _known: list[Relative] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[Relative]:
-        """Yield the likeliest first."""
-        at = 0
-        while at < len(self._known) or self._grows():
-            yield self._known[at]
-            at += 1
-
-    def _grows(self) -> bool:
-        relative = next(self._rest, None)
-        if relative is not None:
-            self._known.append(relative)
-        return relative is not None
-
-
-def of(ports: Ports, app: str, branch: str | None) -> Relatives:
-    """Return the relatives of what is published to a branch; nothing is read before it is asked for."""
-    return Relatives(_found(ports, app, branch))
-
-
-def _found(ports: Ports, app: str, branch: str | None) -> Iterator[Relative]:
+def of(ports: Ports, app: str, branch: str | None) -> Iterator[Relative]:
+    """Yield the relatives of what is published to a branch, at most three, the likeliest first."""
     for version in _versions(ports, app, branch):
         with suppress(NotFound):  # Pruned since.
             yield Relative(version, contents.files(ports, version))
